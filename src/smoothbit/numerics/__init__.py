@@ -1,0 +1,1 @@
+"""Number formats, the rounding law, packing and sparse matrices (NumPy only)."""
