@@ -1,0 +1,100 @@
+"""Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, two graphs.
+
+Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0 and must never
+change: they are what an older smoothbit left on a user's disk. A later format gets files of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, PackedTensor, write_graph, write_model
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, ModelInfo, Plan
+from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from smoothbit.numerics.csr import CSR, csr_from_coo
+from smoothbit.numerics.features import Features
+from smoothbit.numerics.packing import pack
+
+FOLDER = Path(__file__).parent
+
+
+def f32(*values: float) -> np.ndarray:
+    return np.array(values, dtype=np.float32)
+
+
+def tiny_model() -> PackedModel:
+    """Features [*, 6] -> linear 5 (per channel, 2 bits) -> linear 3 (per group, 4 bits) -> 2 steps."""
+    per_channel = AffineLaw(
+        2, f32(0.5, 0.25, 1, 2, 0.125), f32(1, 1, 2, 1, 0), f32(*[0.5] * 5), "per_channel"
+    )
+    per_group = AffineLaw(4, f32(0.1, 0.2), f32(7, 8), f32(0, 0), "per_group", group_size=2)
+    truncated = AffineLaw(2, f32(0.01), f32(3), f32(0), divisor=85, shift=-2)
+    first = PackedTensor(pack(np.arange(30).reshape(6, 5) % 4, 2), 5, per_channel)
+    second = PackedTensor(pack(np.arange(15).reshape(5, 3), 4), 3, per_group)
+    diffuse = DiffuseOp(
+        source=3,
+        num_steps=2,
+        self_weight=0.0,
+        aggregate_weight=0.9,
+        skip_weight=0.1,
+        correction_self=(0.25, -0.5),
+        correction_aggregate=(0.0, float(np.float32(1e-3))),
+        message=per_tensor_law(2, 0.3, 1),
+        aggregates=(per_tensor_law(2, 0.2, 1), None),
+        updates=(per_tensor_law(2, 0.3, 1), None),
+        deltas=(None, per_tensor_law(1, 0.05, 0, 0.5)),
+        delta_aggregates=(None, None),
+    )
+    ops = (
+        FeaturesOp(0, 6, per_tensor_law(1, 1.0)),
+        LinearOp(1, first, f32(0, 1, -1, 0.5, 2), True, truncated),
+        LinearOp(2, second, None, False, per_tensor_law(8, 0.05, 128)),
+        diffuse,
+    )
+    info = ModelInfo(
+        "SMPNet", "qlr", 2, "smoothness_aware", "Tiny", "public", 3, "0.1.0", {"seed": 7, "lr": 0.1}
+    )
+    return PackedModel(Plan(ops, scores=4, embedding=3), info)
+
+
+def tiny_float_model() -> PackedModel:
+    """Features [*, 3] -> linear 2 -> 2 elastic steps, all float32."""
+    weight = f32(1, -2, 3, 0.1, 0, 1e-30).reshape(3, 2)
+    none = (None, None)
+    elastic = ElasticOp(2, 2, 0.25, 2.0, 0.75, "l21", None, none, none, none, none)
+    ops = (FeaturesOp(0, 3, None), LinearOp(1, weight, f32(0.5, -0.5), True, None), elastic)
+    info = ModelInfo("ElasticNet", "none", 32, "elastic", "Tiny", "random-0", 2, "0.1.0")
+    return PackedModel(Plan(ops, scores=3), info)
+
+
+def tiny_adjacency() -> CSR:
+    """5 nodes: a hub 0, a self-loop at 2, node 4 without neighbours."""
+    return csr_from_coo([0, 0, 0, 1, 2, 2, 3], [1, 2, 3, 0, 0, 2, 0], 5, 5)
+
+
+def tiny_sparse_graph() -> GraphFile:
+    """Row-normalised binary features: a 1-bit pattern and a factor for each row."""
+    pattern = csr_from_coo([0, 0, 1, 3, 3, 3], [0, 5, 2, 1, 2, 4], 5, 6)
+    features = Features(pattern, f32(0.5, 1, 1, 1 / 3, 1))
+    labels = np.array([0, 1, 2, 1, -1], dtype=np.int32)
+    return GraphFile(tiny_adjacency(), features, labels, "tiny-sparse", 3)
+
+
+def tiny_dense_graph() -> GraphFile:
+    """Dense 2-bit features with a law for each channel, no labels."""
+    law = AffineLaw(2, f32(0.5, 1, 2), f32(0, 1, 3), f32(0, 0, 0), "per_channel")
+    codes = PackedTensor(pack(np.arange(15).reshape(5, 3) % 4, 2), 3, law)
+    return GraphFile(tiny_adjacency(), PackedFeatures(codes), name="tiny-dense")
+
+
+def write_all(folder: Path) -> None:
+    write_model(folder / "tiny_model.smoothbit", tiny_model())
+    write_model(folder / "tiny_float_model.smoothbit", tiny_float_model())
+    write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
+    write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
+
+
+if __name__ == "__main__":
+    write_all(FOLDER)

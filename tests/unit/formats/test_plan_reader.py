@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.golden.make_golden import tiny_float_model, tiny_model
+from tests.unit.formats.comparison import same
+
+from smoothbit.errors import SchemaError, TensorError, ValueRangeError, VersionError
+from smoothbit.formats import read_model
+from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
+from smoothbit.formats.plan_writer import plan_to_json
+from smoothbit.formats.record import Record, TensorShelf
+
+
+@pytest.mark.parametrize("model", [tiny_model(), tiny_float_model()], ids=["packed", "float"])
+def test_inverse_of_the_writer(model):
+    record, tensors = plan_to_json(model.plan)
+    shelf = TensorShelf(tensors)
+    assert same(plan_from_json(Record(record, "plan"), shelf), model.plan)
+    shelf.finish()
+
+
+def test_values_of_a_plan():
+    plan = tiny_model().plan
+    assert value_widths(plan) == [6, 5, 3, 3]
+    assert [value_law(op) and value_law(op).num_bits for op in plan.ops] == [1, 2, 8, None]
+    assert value_widths(tiny_float_model().plan) == [3, 2, 2]
+
+
+def set_op(k, **fields):
+    return lambda parts: parts.ops[k].update(fields)
+
+
+def drop_op_field(k, name):
+    return lambda parts: parts.ops[k].pop(name)
+
+
+def set_plan(**fields):
+    return lambda parts: parts.plan.update(fields)
+
+
+def set_tensor(name, array):
+    return lambda parts: parts.tensors.update({name: array})
+
+
+def set_element(name, index, value):
+    def change(parts):
+        parts.tensors[name] = parts.tensors[name].copy()
+        parts.tensors[name][index] = value
+
+    return change
+
+
+PACKED = {
+    "unknown kind": (
+        set_op(3, kind="gat"),
+        SchemaError,
+        r"plan.ops\[3\].kind` to be one of .* \(got 'gat'\)",
+    ),
+    "kind no text": (set_op(3, kind=3), SchemaError, r"plan.ops\[3\].kind` to be a string"),
+    "op no object": (lambda p: p.ops.append(1), SchemaError, r"plan.ops\[4\]` to be a JSON object"),
+    "missing field": (drop_op_field(1, "has_relu"), SchemaError, r"plan.ops\[1\].has_relu` to be present"),
+    "unknown field": (set_op(1, dropout=0), SchemaError, r"plan.ops\[1\]` to be free of .*'dropout'"),
+    "unknown plan field": (set_plan(extra=1), SchemaError, r"`plan` to be free of unknown fields"),
+    "forward source": (
+        set_op(1, source=2),
+        ValueRangeError,
+        r"plan.ops\[1\].source` to be in \[1, 1\] \(got 2\)",
+    ),
+    "own source": (
+        set_op(3, source=4),
+        ValueRangeError,
+        r"plan.ops\[3\].source` to be in \[1, 3\] \(got 4\)",
+    ),
+    "raw source": (set_op(1, source=0), ValueRangeError, r"source` to be in \[1, 1\] \(got 0\)"),
+    "features source": (set_op(0, source=1), ValueRangeError, r"ops\[0\].source` to be in \[0, 0\]"),
+    "no features": (set_op(0, num_features=0), ValueRangeError, r"num_features` to be in \[1, "),
+    "features per channel": (
+        set_op(0, law=1),
+        TensorError,
+        r"ops\[0\].law` to be a law of 6 channels \(got 5\)",
+    ),
+    "features phase": (
+        set_op(0, law=7),
+        ValueRangeError,
+        r"per_tensor law with phase 0 \(got 'per_tensor, phase 0.5",
+    ),
+    "chain": (
+        set_op(0, num_features=7),
+        TensorError,
+        r"`tensor 1.weight` to be uint8 \[7, 2\] \(got 'uint8 \[6, 2",
+    ),
+    "wider output": (
+        set_op(1, num_outputs=9),
+        TensorError,
+        r"ops\[1\].weight` to be a law of 9 channels \(got 5\)",
+    ),
+    "groups": (set_op(2, num_outputs=5), TensorError, r"ops\[2\].weight` to be a law of 3 groups \(got 2\)"),
+    "law index": (set_op(1, output=99), ValueRangeError, r"ops\[1\].output` to be in \[0, 7\] \(got 99\)"),
+    "law text": (set_op(1, output="2"), SchemaError, r"ops\[1\].output` to be an integer"),
+    "idle law": (set_op(1, output=0), SchemaError, r"`plan.laws` to be used by an operation \(got 2\)"),
+    "bias missing": (lambda p: p.tensors.pop("1.bias"), TensorError, r"`tensor 1.bias` to be float32 \[5\]"),
+    "bias left over": (set_op(1, has_bias=False), TensorError, r"free of unknown names \(got '1.bias'\)"),
+    "bias dtype": (set_tensor("1.bias", np.zeros(5, np.int32)), TensorError, r"\(got 'int32 \[5\]'\)"),
+    "bias NaN": (
+        set_element("1.bias", 2, np.nan),
+        ValueRangeError,
+        r"`tensor 1.bias` to be finite \(got nan\)",
+    ),
+    "weight bytes": (
+        set_tensor("1.weight", np.zeros((6, 3), np.uint8)),
+        TensorError,
+        r"got 'uint8 \[6, 3\]'",
+    ),
+    "padding": (
+        set_element("1.weight", (3, 1), 128),
+        ValueRangeError,
+        r"`tensor 1.weight` to be zero in its padding",
+    ),
+    "steps": (set_op(3, num_steps=0), ValueRangeError, r"num_steps` to be in \[1, 65535\] \(got 0\)"),
+    "more steps": (set_op(3, num_steps=3), TensorError, r"`tensor 3.correction` to be float32 \[2, 3\]"),
+    "list length": (set_op(3, updates=[4]), SchemaError, r"updates` to be a list of 2 laws \(got 1\)"),
+    "list kind": (set_op(3, updates=4), SchemaError, r"updates` to be a list \(got 4\)"),
+    "list item": (
+        set_op(3, updates=[True, None]),
+        SchemaError,
+        r"updates\[0\]` to be an integer \(got True\)",
+    ),
+    "deltas length": (set_op(3, deltas=[7]), SchemaError, r"deltas` to be a list of 0 or 2 laws \(got 1\)"),
+    "weight text": (set_op(3, skip_weight="0.1"), SchemaError, r"skip_weight` to be a number"),
+    "correction NaN": (
+        set_element("3.correction", (0, 0), np.inf),
+        ValueRangeError,
+        r"3.correction` to be finite",
+    ),
+    "no correction": (
+        set_op(3, has_correction=False),
+        SchemaError,
+        r"deltas` to be a list of 0 laws \(got 2\)",
+    ),
+    "float message": (set_op(3, message=None), ValueRangeError, r"message` to be a law, as other laws are"),
+    "float update": (
+        set_op(3, updates=[None, None]),
+        ValueRangeError,
+        r"updates` to be laws; only the last may be",
+    ),
+    "delta": (
+        set_op(3, deltas=[7, None]),
+        ValueRangeError,
+        r"deltas` to be laws wherever .* not 0 \(got 1\)",
+    ),
+    "no deltas": (set_op(3, deltas=[]), ValueRangeError, r"deltas` to be laws wherever .* not 0 \(got 1\)"),
+    "scores range": (set_plan(scores=5), ValueRangeError, r"plan.scores` to be in \[1, 4\] \(got 5\)"),
+    "scores packed": (set_plan(scores=3), ValueRangeError, r"plan.scores` to be a float32 value \(got 3\)"),
+    "embedding": (set_plan(embedding=0), ValueRangeError, r"plan.embedding` to be in \[1, 4\] \(got 0\)"),
+    "no ops": (set_plan(ops=[]), ValueRangeError, r"plan.scores` to be in \[1, 0\]"),
+}
+
+FLOAT = {
+    "norm": (set_op(2, norm="l2"), SchemaError, r"norm` to be one of l1, l21 \(got 'l2'\)"),
+    "gamma": (set_op(2, gamma=0.0), ValueRangeError, r"gamma` to be > 0 \(got 0.0\)"),
+    "beta": (set_op(2, beta=-1), ValueRangeError, r"beta` to be > 0 \(got -1.0\)"),
+    "l1_weight": (set_op(2, l1_weight=None), SchemaError, r"l1_weight` to be a number \(got None\)"),
+    "elastic list": (set_op(2, duals=[None]), SchemaError, r"duals` to be a list of 2 laws"),
+    "weight NaN": (
+        set_element("1.weight", (0, 0), np.nan),
+        ValueRangeError,
+        r"`tensor 1.weight` to be finite",
+    ),
+    "weight packed": (set_tensor("1.weight", np.zeros((3, 1), np.uint8)), TensorError, r"float32 \[3, 2\]"),
+}
+
+
+@pytest.mark.parametrize(("change", "error", "match"), PACKED.values(), ids=PACKED)
+def test_packed_model_refusals(broken, change, error, match):
+    with pytest.raises(error, match=match):
+        read_model(broken("tiny_model", change))
+
+
+@pytest.mark.parametrize(("change", "error", "match"), FLOAT.values(), ids=FLOAT)
+def test_float_model_refusals(broken, change, error, match):
+    with pytest.raises(error, match=match):
+        read_model(broken("tiny_float_model", change))
+
+
+def test_law_for_each_node_is_refused(broken):
+    def change(parts):
+        parts.plan["laws"] = [
+            [c, b, g.replace("per_channel", "per_node"), *rest] for c, b, g, *rest in parts.plan["laws"]
+        ]
+
+    with pytest.raises(
+        ValueRangeError, match=r"weight` to be per tensor, channel or group \(got 'per_node'\)"
+    ):
+        read_model(broken("tiny_model", change))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [set_op(3, kind="gat"), set_op(1, dropout=0), lambda p: p.tensors.update({"new": np.zeros(1, np.uint8)})],
+    ids=["operation", "field", "tensor"],
+)
+def test_unknown_things_of_a_newer_minor_version(broken, change):
+    def newer(parts):
+        parts.metadata["format_version"] = "1.9"
+        change(parts)
+
+    with pytest.raises(VersionError, match="Update smoothbit to read this file"):
+        read_model(broken("tiny_model", newer))
