@@ -1,0 +1,15 @@
+"""Quantizers for training: straight-through functions, observers, methods, configuration."""
+
+from __future__ import annotations
+
+from smoothbit.quant.calibration import calibrate as calibrate
+from smoothbit.quant.config import STAGES as STAGES
+from smoothbit.quant.config import FloatStage as FloatStage
+from smoothbit.quant.config import QuantConfig as QuantConfig
+from smoothbit.quant.quantizers import BT as BT
+from smoothbit.quant.quantizers import LSQ as LSQ
+from smoothbit.quant.quantizers import QLR as QLR
+from smoothbit.quant.quantizers import QUANTIZERS as QUANTIZERS
+from smoothbit.quant.quantizers import BTStar as BTStar
+from smoothbit.quant.quantizers import MinMax as MinMax
+from smoothbit.quant.quantizers import Quantizer as Quantizer

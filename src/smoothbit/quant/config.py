@@ -1,0 +1,81 @@
+"""Which quantizer works on which stage of a network, at which width."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from torch import Tensor, nn
+
+from smoothbit.errors import ArgumentError
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.qtype import QTYPES
+from smoothbit.quant.quantizers import QUANTIZERS, Quantizer
+from smoothbit.registry import nearest_name
+
+STAGES = ("inputs", "weights", "activations", "messages", "aggregates", "updates")
+"""Stages of a network that are quantized."""
+
+
+class FloatStage(nn.Module):
+    """Stage that stays float32: the identity, with a law of None."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return `x`."""
+        return x
+
+    def law(self) -> AffineLaw | None:
+        """Return None: float32."""
+        return None
+
+
+@dataclass(frozen=True)
+class QuantConfig:
+    """Quantization of a network.
+
+    Args:
+        quantizer: Registered name: qlr, bt, bt_star, minmax, lsq.
+        num_bits: Width of every stage: 1, 2, 4, 8, or 32 for float32 throughout.
+        stage_bits: Widths of single stages that differ, by stage name; 32 leaves a stage float32.
+        weight_granularity: "per_tensor" or "per_channel" (output channels).
+
+    Raises:
+        ArgumentError: unknown quantizer, stage or width.
+    """
+
+    quantizer: str = "qlr"
+    num_bits: int = 32
+    stage_bits: dict[str, int] = field(default_factory=dict)
+    weight_granularity: str = "per_tensor"
+
+    def __post_init__(self) -> None:
+        QUANTIZERS.resolve(self.quantizer)
+        for bits in (self.num_bits, *self.stage_bits.values()):
+            if bits not in (*QTYPES, 32):
+                raise ArgumentError(
+                    f"Expected `num_bits` to be one of 1, 2, 4, 8, 32 (got {bits!r}). 32 means float32."
+                )
+        for stage in self.stage_bits:
+            if stage not in STAGES:
+                raise ArgumentError(
+                    f"Expected a stage name in `stage_bits` (got '{stage}'). {nearest_name(stage, list(STAGES))}"
+                )
+
+    @property
+    def is_float(self) -> bool:
+        """Whether every stage is float32."""
+        return all(self.bits_of(stage) == 32 for stage in STAGES)
+
+    def bits_of(self, stage: str) -> int:
+        """Return the width of `stage`."""
+        return self.stage_bits.get(stage, self.num_bits)
+
+    def make(self, stage: str, num_channels: int = 1) -> Quantizer | FloatStage:
+        """Return a new quantizer for one tensor of `stage` with `num_channels` columns."""
+        bits = self.bits_of(stage)
+        if bits == 32:
+            return FloatStage()
+        is_weight = stage == "weights"
+        granularity = self.weight_granularity if is_weight else "per_tensor"
+        return QUANTIZERS.resolve(self.quantizer)(
+            bits, num_channels=num_channels, granularity=granularity, is_weight=is_weight
+        )
