@@ -1,0 +1,156 @@
+"""Primitive operations that a plan is made of, and their execution by the packed kernels.
+
+The float simulation in `nn.simulation` implements the same protocol in torch, so both run one
+plan through one expansion and differ only in how each primitive is computed.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+
+from smoothbit import kernels
+from smoothbit.engine.graph import Incidence
+from smoothbit.kernels import Epilogue
+from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.packing import pack, unpack
+from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+
+
+class Backend(Protocol):
+    """Executes primitives; arrays in and out are NumPy (packed uint8 codes or float32)."""
+
+    def spmm(
+        self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Gather and add packed rows, then the epilogue."""
+        ...
+
+    def gemm(
+        self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Multiply packed matrices, then the epilogue."""
+        ...
+
+    def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Apply the epilogue to no sum: add its terms."""
+        ...
+
+    def spmm_f32(
+        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
+    ) -> Float32Array:
+        """Gather and add float32 rows."""
+        ...
+
+    def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
+        """Multiply float32 matrices."""
+        ...
+
+    def dual_update(
+        self,
+        state: Float32Array | None,
+        primal: Float32Array,
+        incidence: Incidence,
+        beta: float,
+        radius: float,
+        norm: str,
+        law: AffineLaw | None,
+    ) -> UInt8Array | Float32Array:
+        """Return project(Z + beta B u), quantized by `law` and packed, or float32."""
+        ...
+
+
+class KernelBackend:
+    """Runs primitives on the compiled kernels, or on the NumPy reference without them.
+
+    Args:
+        num_threads: Threads inside each kernel; None for the default of `kernels`.
+    """
+
+    def __init__(self, num_threads: int | None = None) -> None:
+        self.num_threads = num_threads
+
+    def spmm(
+        self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Gather and add packed rows, then the epilogue."""
+        return kernels.spmm(
+            graph, source, num_bits, epilogue, weights=weights,
+            out=_rows_for(graph.num_rows, epilogue), num_threads=self.num_threads,
+        )
+
+    def gemm(
+        self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Multiply packed matrices, then the epilogue."""
+        return kernels.gemm(
+            source, num_bits, depth, weight, weight_bits, epilogue,
+            out=_rows_for(len(source), epilogue), num_threads=self.num_threads,
+        )
+
+    def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Apply the epilogue to no sum: add its terms."""
+        out = _rows_for(num_rows, epilogue)
+        return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
+
+    def spmm_f32(
+        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
+    ) -> Float32Array:
+        """Gather and add float32 rows."""
+        return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, num_threads=self.num_threads)
+
+    def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
+        """Multiply float32 matrices."""
+        return source @ weight
+
+    def dual_update(
+        self,
+        state: Float32Array | None,
+        primal: Float32Array,
+        incidence: Incidence,
+        beta: float,
+        radius: float,
+        norm: str,
+        law: AffineLaw | None,
+    ) -> UInt8Array | Float32Array:
+        """Return project(Z + beta B u), quantized by `law` and packed, or float32.
+
+        Args:
+            state: Z [M, F] float32, or None for 0.
+            primal: u [N, F] float32.
+            incidence: Edges of the graph.
+            beta: Step of the dual variable.
+            radius: Radius of the projection.
+            norm: "l1" clips entries; "l21" scales rows whose norm exceeds the radius. The
+                squares of a row are added from channel 0 upward, in float32.
+            law: Law of the new dual variable, or None.
+        """
+        moved = np.float32(beta) * (primal[incidence.heads] - primal[incidence.tails])
+        dual = moved if state is None else state + moved
+        if norm == "l1":
+            dual = np.clip(dual, np.float32(-radius), np.float32(radius))
+        else:
+            squares = np.zeros(len(dual), dtype=np.float32)
+            for channel in range(dual.shape[1]):
+                squares = squares + dual[:, channel] * dual[:, channel]
+            length = np.sqrt(squares)
+            outside = length > np.float32(radius)
+            factor = np.ones_like(length)
+            factor[outside] = np.float32(radius) / length[outside]
+            dual = dual * factor[:, None]
+        return dual if law is None else pack(quantize(dual, law), law.num_bits)
+
+
+def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Float32Array:
+    """Return the reals behind packed codes, float32 [N, F]."""
+    return dequantize(unpack(packed, law.num_bits, num_channels), law)
+
+
+def _rows_for(num_rows: int, epilogue: Epilogue) -> UInt8Array | None:
+    """Return zeroed packed rows at the stride the kernels like, or None for float32 output."""
+    if epilogue.output is None:
+        return None
+    stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits)
+    return np.zeros((num_rows, stride), dtype=np.uint8)

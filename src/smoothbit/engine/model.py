@@ -1,0 +1,75 @@
+"""The engine's public face: load a packed model, run it on a graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smoothbit.engine.backend import KernelBackend
+from smoothbit.engine.graph import PreparedGraph
+from smoothbit.engine.runner import Result, run_plan
+from smoothbit.formats.packed_model import PackedModel, read_model
+from smoothbit.formats.schema import ModelInfo, Plan
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.features import Features
+
+
+@dataclass(frozen=True)
+class Model:
+    """A packed model in memory.
+
+    Args:
+        packed: Plan and information as read from the file.
+    """
+
+    packed: PackedModel
+
+    @property
+    def plan(self) -> Plan:
+        """Operations of the model."""
+        return self.packed.plan
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the file says about the model."""
+        return self.packed.info
+
+    def run(
+        self,
+        graph: CSR | PreparedGraph,
+        features: Features,
+        *,
+        num_threads: int | None = None,
+        has_trace: bool = False,
+    ) -> Result:
+        """Compute class scores for every node.
+
+        Args:
+            graph: Adjacency CSR [N, N] without values, row i listing the nodes that send to i
+                (prepared on the fly), or a `PreparedGraph` to reuse across runs.
+            features: Node features [N, F].
+            num_threads: Threads inside each kernel; None for $SMOOTHBIT_NUM_THREADS or all cores.
+                The result does not depend on it.
+            has_trace: Whether to keep each quantized stage in `Result.trace`.
+
+        Returns:
+            Scores [N, C] float32, labels [N] int64, packed embeddings.
+
+        Raises:
+            ShapeError: sizes of graph, features and model do not fit.
+            ArgumentError: an int32 accumulator could overflow on this graph.
+        """
+        prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
+        return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
+
+
+def load(path: str | Path) -> Model:
+    """Read and validate a packed model.
+
+    Args:
+        path: File written by `smoothbit export`.
+
+    Raises:
+        FormatError: the file is not a valid model; the subclass says how.
+    """
+    return Model(read_model(path))

@@ -1,0 +1,125 @@
+"""What an operation needs to run: graph, backend, trace; and the steps that several share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from smoothbit.engine.backend import Backend
+from smoothbit.engine.graph import PreparedGraph
+from smoothbit.engine.values import Dense, Value, num_channels, num_rows, term
+from smoothbit.formats.packed_tensor import PackedTensor
+from smoothbit.kernels import Epilogue, Term
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.features import Features
+from smoothbit.registry import Registry
+from smoothbit.typing import Float32Array
+
+OPS: Registry[Callable[[Any, Context], Value]] = Registry("operation")
+"""Executors by kind: function of (operation, context) that returns the operation's value."""
+
+
+@dataclass
+class Context:
+    """State of one run.
+
+    Args:
+        graph: Prepared graph.
+        features: Node features as they come.
+        backend: Executes primitives.
+        values: Values written so far; index 0 is reserved for the features.
+        trace: Every quantized stage by name, filled when not None.
+    """
+
+    graph: PreparedGraph
+    features: Features
+    backend: Backend
+    values: list[Value | None] = field(default_factory=lambda: [None])
+    trace: dict[str, Value] | None = None
+
+    @property
+    def name(self) -> str:
+        """Prefix of the stages of the operation that is running."""
+        return f"value{len(self.values)}"
+
+    def record(self, stage: str, value: Value) -> None:
+        """Keep `value` under `stage` when a trace is wanted."""
+        if self.trace is not None:
+            self.trace[f"{self.name}.{stage}"] = value
+
+    def dense(self, index: int) -> Dense:
+        """Return value `index`, which the plan's validation made dense."""
+        value = self.values[index]
+        assert isinstance(value, (PackedTensor, np.ndarray))
+        return value
+
+    def finish(self, array: Any, channels: int, law: AffineLaw | None, stage: str) -> Dense:
+        """Wrap what a primitive returned into a value and record it."""
+        value: Dense = array if law is None else PackedTensor(array, channels, law)
+        self.record(stage, value)
+        return value
+
+    def combine(
+        self, terms: Sequence[Term], like: Dense, law: AffineLaw | None, stage: str,
+        output_row_scale: Float32Array | None = None,
+    ) -> Dense:
+        """Add terms and quantize the result by `law`."""
+        channels = num_channels(like)
+        epilogue = Epilogue(channels, terms=tuple(terms), output_row_scale=output_row_scale, output=law)
+        return self.finish(self.backend.combine(num_rows(like), epilogue), channels, law, stage)
+
+    def mean(
+        self, source: Dense, *, weight: float, aggregate: AffineLaw | None, terms: Sequence[Term] = (),
+        output: AffineLaw | None, output_row_scale: Float32Array | None = None, stage: str,
+    ) -> Dense:
+        """Return quantize(weight * aggregate(D^-1 A~ source) + terms, output).
+
+        Args:
+            source: Messages [N, F].
+            weight: Mixing coefficient of the aggregate.
+            aggregate: Law of the aggregate, or None to keep the exact mean.
+            terms: What is added, at most 4.
+            output: Law of the result, or None.
+            output_row_scale: Factor of each row before the last quantization, or None.
+            stage: Name in the trace.
+        """
+        if not isinstance(source, PackedTensor):
+            return self._mean_f32(source, weight, aggregate, terms, output, output_row_scale, stage)
+        law, channels = source.law, source.num_channels
+        fold = np.float32(weight if aggregate is None else 1.0)
+        epilogue = Epilogue(
+            channels,
+            col_scale=fold * law.expand(law.step, channels),
+            row_scale=self.graph.inv_degree,
+            col_bias=fold * law.expand(law.offset, channels),
+            **aggregate_fields(aggregate, weight, channels),
+            terms=tuple(terms), output_row_scale=output_row_scale, output=output,
+        )
+        array = self.backend.spmm(self.graph.csr, source.data, law.num_bits, None, epilogue)
+        return self.finish(array, channels, output, stage)
+
+    def _mean_f32(
+        self, source: Float32Array, weight: float, aggregate: AffineLaw | None, terms: Sequence[Term],
+        output: AffineLaw | None, output_row_scale: Float32Array | None, stage: str,
+    ) -> Dense:
+        fold = weight if aggregate is None else 1.0
+        mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold)
+        if aggregate is not None:
+            mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
+        first = term(mean, 1.0 if aggregate is None else weight)
+        return self.combine([first, *terms], mean, output, stage, output_row_scale)
+
+
+def aggregate_fields(aggregate: AffineLaw | None, weight: float, channels: int) -> dict[str, Any]:
+    """Return the epilogue's aggregate arguments, the mixing coefficient folded in."""
+    if aggregate is None:
+        return {}
+    factor = np.float32(weight)
+    return {
+        "aggregate": aggregate,
+        "aggregate_step": factor * aggregate.expand(aggregate.step, channels),
+        "aggregate_offset": factor * aggregate.expand(aggregate.offset, channels),
+    }

@@ -1,0 +1,55 @@
+"""Linear propagation (GCN, APPNP, SMP): K gather-and-add steps on packed states."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from smoothbit.engine.ops.context import OPS, Context
+from smoothbit.engine.values import Dense, term
+from smoothbit.formats.schema import DiffuseOp
+from smoothbit.kernels import Term
+
+
+@OPS.register("diffuse")
+def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
+    """Return D^1/2 u_K; `DiffuseOp` states the recurrence."""
+    source = context.dense(op.source)
+    message = context.combine([term(source, 1.0, context.graph.rsqrt_degree)], source, op.message, "message")
+    for step in range(op.num_steps):
+        message = _step(op, context, source, message, step)
+    return message
+
+
+def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: int) -> Dense:
+    is_last = step == op.num_steps - 1
+    output: dict[str, Any] = {
+        "output": op.updates[step],
+        "output_row_scale": context.graph.sqrt_degree if is_last else None,
+        "stage": f"update{step}",
+    }
+    if not op.correction_self or (op.correction_self[step] == 0 and op.correction_aggregate[step] == 0):
+        terms = _state_terms(op, context, source, message, op.self_weight)
+        return context.mean(
+            message, weight=op.aggregate_weight, aggregate=op.aggregates[step], terms=terms, **output
+        )
+    aggregate = context.mean(
+        message, weight=1.0, aggregate=None, output=op.aggregates[step], stage=f"aggregate{step}"
+    )
+    mixed = term(aggregate, op.aggregate_weight)
+    change = [mixed, *_state_terms(op, context, source, message, op.self_weight - 1.0)]
+    delta = context.combine(change, message, op.deltas[step], f"delta{step}")
+    terms = [mixed, *_state_terms(op, context, source, message, op.self_weight)]
+    if op.correction_self[step] != 0:
+        terms.append(term(delta, op.correction_self[step]))
+    return context.mean(
+        delta, weight=op.correction_aggregate[step], aggregate=op.delta_aggregates[step], terms=terms, **output
+    )
+
+
+def _state_terms(op: DiffuseOp, context: Context, source: Dense, message: Dense, self_weight: float) -> list[Term]:
+    terms = []
+    if self_weight != 0:
+        terms.append(term(message, self_weight))
+    if op.skip_weight != 0:
+        terms.append(term(source, op.skip_weight, context.graph.rsqrt_degree))
+    return terms

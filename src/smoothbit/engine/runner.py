@@ -1,0 +1,117 @@
+"""Run a plan: the one loop that both the engine and the float simulation use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from smoothbit.engine.backend import Backend
+from smoothbit.engine.graph import PreparedGraph
+from smoothbit.engine.ops import OPS, Context
+from smoothbit.engine.values import SparseCodes, SparseValues, Value
+from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.formats.packed_tensor import PackedTensor
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
+from smoothbit.kernels import check_accumulator
+from smoothbit.numerics.features import Features
+from smoothbit.typing import Float32Array, Int64Array
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run gives.
+
+    Args:
+        scores: Class scores [N, C], float32.
+        labels: Class with the highest score [N], int64; the first one among equals.
+        embedding: Packed node embeddings [N, H], or None when the plan names none.
+        trace: Quantized stages by name, when asked for.
+    """
+
+    scores: Float32Array
+    labels: Int64Array
+    embedding: PackedTensor | None = None
+    trace: dict[str, Value] = field(default_factory=dict)
+
+
+def run_plan(
+    plan: Plan, graph: PreparedGraph, features: Features, backend: Backend, *, has_trace: bool = False
+) -> Result:
+    """Run every operation of `plan`.
+
+    Args:
+        plan: Validated plan.
+        graph: Prepared graph with N nodes.
+        features: Node features [N, F].
+        backend: Executes primitives.
+        has_trace: Whether to keep each quantized stage.
+
+    Raises:
+        ShapeError: features and graph differ in N, or F does not fit the model.
+        ArgumentError: an int32 accumulator could overflow on this graph.
+    """
+    if features.num_nodes != graph.num_nodes:
+        raise ShapeError(
+            f"Expected `features` to have {graph.num_nodes} rows, one for each node (got {features.num_nodes}). "
+            "Use the features of this graph."
+        )
+    check_bounds(plan, graph, features)
+    context = Context(graph, features, backend, trace={} if has_trace else None)
+    for op in plan.ops:
+        context.values.append(OPS.resolve(op.kind)(op, context))
+    scores = context.dense(plan.scores)
+    if isinstance(scores, PackedTensor):
+        raise ArgumentError(
+            f"Expected `scores` to be float32 (got codes in value {plan.scores}). Export the last update unquantized."
+        )
+    embedding = None if plan.embedding is None else context.values[plan.embedding]
+    return Result(
+        scores=scores,
+        labels=np.argmax(scores, axis=1).astype(np.int64),
+        embedding=embedding if isinstance(embedding, PackedTensor) else None,
+        trace=context.trace or {},
+    )
+
+
+def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
+    """Prove that no int32 accumulator of `plan` can overflow on this graph.
+
+    Raises:
+        ArgumentError: terms x codes x weights may exceed 2**31 - 1.
+    """
+    for op in plan.ops:
+        if isinstance(op, LinearOp) and isinstance(op.weight, PackedTensor):
+            source = plan.ops[op.source - 1]
+            bound = _source_bound(source)
+            terms = op.weight.num_rows
+            if isinstance(source, FeaturesOp) and not isinstance(features.matrix, np.ndarray):
+                terms = int(features.matrix.row_lengths.max(initial=0))
+            check_accumulator(terms, op.weight.law.qmax, bound)
+        elif isinstance(op, (DiffuseOp, ElasticOp)):
+            laws = [op.message, *op.updates, *getattr(op, "deltas", ()), *getattr(op, "duals", ())]
+            for law in laws:
+                if law is not None:
+                    check_accumulator(graph.max_degree, law.qmax, 1)
+
+
+def _source_bound(op: object) -> int:
+    """Largest magnitude of an integer entry that `op` writes."""
+    law = getattr(op, "law", None) or getattr(op, "output", None)
+    if law is None and isinstance(op, (DiffuseOp, ElasticOp)):
+        law = op.updates[-1]
+    return 255 if law is None else int(law.fine_qmax)
+
+
+def same_codes(first: Value, second: Value) -> bool:
+    """Return whether two traced stages hold the same integers (or, unquantized, the same float bits)."""
+    if isinstance(first, PackedTensor) and isinstance(second, PackedTensor):
+        return bool(np.array_equal(first.codes(), second.codes()))
+    if isinstance(first, SparseCodes) and isinstance(second, SparseCodes):
+        return bool(np.array_equal(first.row_sums, second.row_sums)) and (
+            (first.weights is None and second.weights is None)
+            or (first.weights is not None and second.weights is not None and np.array_equal(first.weights, second.weights))
+        )
+    if isinstance(first, SparseValues) and isinstance(second, SparseValues):
+        return first.matrix is second.matrix
+    return type(first) is type(second) and bool(np.array_equal(first, second))  # type: ignore[arg-type]

@@ -1,0 +1,65 @@
+"""Values that flow between operations, and how they enter an epilogue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from smoothbit.formats.packed_tensor import PackedTensor
+from smoothbit.kernels import Term
+from smoothbit.numerics.csr import CSR
+from smoothbit.typing import Float32Array, Int16Array
+
+
+@dataclass(frozen=True)
+class SparseCodes:
+    """Quantized sparse features: X^ = diag(row_scale) * scale * (integer entries).
+
+    Args:
+        pattern: CSR [N, F] without values.
+        weights: Integer of each entry [E], int16; None when every entry is 1.
+        scale: Real units per integer.
+        row_scale: Factor of each row [N], float32, or None.
+        row_sums: Sum of the integers of each row [N], float32.
+    """
+
+    pattern: CSR
+    weights: Int16Array | None
+    scale: np.float32
+    row_scale: Float32Array | None
+    row_sums: Float32Array
+
+
+@dataclass(frozen=True)
+class SparseValues:
+    """Float32 sparse features of an FP32 model: X = diag(row_scale) * matrix."""
+
+    matrix: CSR
+    row_scale: Float32Array | None
+
+
+Dense: TypeAlias = PackedTensor | Float32Array
+Value: TypeAlias = Dense | SparseCodes | SparseValues
+
+
+def num_channels(value: Dense) -> int:
+    """Return F of a dense value."""
+    return value.num_channels if isinstance(value, PackedTensor) else int(value.shape[1])
+
+
+def num_rows(value: Dense) -> int:
+    """Return N of a dense value."""
+    return value.num_rows if isinstance(value, PackedTensor) else int(value.shape[0])
+
+
+def term(value: Dense, weight: float, row_scale: Float32Array | None = None) -> Term:
+    """Return ``weight * row_scale * value`` as an epilogue term, the weight folded into its step."""
+    factor = np.float32(weight)
+    if isinstance(value, PackedTensor):
+        law = value.law
+        step = factor * law.expand(law.step, value.num_channels)
+        offset = factor * law.expand(law.offset, value.num_channels)
+        return Term(value.data, law.num_bits, step, offset, row_scale)
+    return Term(value, 32, np.full(value.shape[1], factor, dtype=np.float32), None, row_scale)
