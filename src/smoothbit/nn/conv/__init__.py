@@ -1,0 +1,5 @@
+"""Quantized layers, one file each."""
+
+from __future__ import annotations
+
+from smoothbit.nn.conv.linear import QuantLinear as QuantLinear

@@ -1,0 +1,160 @@
+"""Float simulation of the engine: exact integers held in float64, the epilogue in torch float32.
+
+It runs the same plan as the engine through the same expansion, but computes every primitive with
+torch: sums in float64, which holds each int32 exactly, and the epilogue one elementwise operation
+at a time in the documented order. Its codes are the engine's, bit for bit.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smoothbit.engine.graph import Incidence, PreparedGraph
+from smoothbit.engine.runner import Result, run_plan
+from smoothbit.kernels import Epilogue, Term
+from smoothbit.nn.models import SMPNet
+from smoothbit.nn.sparse import sparse_csr
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.features import Features
+from smoothbit.numerics.packing import pack, unpack
+from smoothbit.quant.functional import TorchLaw, quantize
+from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+
+
+class TorchBackend:
+    """Executes the primitives of a plan in torch."""
+
+    def spmm(
+        self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Gather and add packed rows, then the epilogue."""
+        codes = torch.from_numpy(unpack(source, num_bits, epilogue.num_channels)).double()
+        return _epilogue(_matrix(graph, weights) @ codes, graph.num_rows, epilogue)
+
+    def gemm(
+        self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Multiply packed matrices, then the epilogue."""
+        a = torch.from_numpy(unpack(source, num_bits, depth)).double()
+        w = torch.from_numpy(unpack(weight, weight_bits, epilogue.num_channels)).double()
+        return _epilogue(a @ w, len(source), epilogue, row_sums=a.sum(dim=1).float())
+
+    def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Apply the epilogue to no sum: add its terms."""
+        return _epilogue(None, num_rows, epilogue)
+
+    def spmm_f32(
+        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
+    ) -> Float32Array:
+        """Gather and add float32 rows."""
+        product = _matrix(graph, graph.values, torch.float32) @ torch.from_numpy(source)
+        scaled = product if row_scale is None else product * torch.from_numpy(row_scale)[:, None]
+        return (scaled * scale).numpy()
+
+    def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
+        """Multiply float32 matrices."""
+        return (torch.from_numpy(source) @ torch.from_numpy(weight)).numpy()
+
+    def dual_update(
+        self,
+        state: Float32Array | None,
+        primal: Float32Array,
+        incidence: Incidence,
+        beta: float,
+        radius: float,
+        norm: str,
+        law: AffineLaw | None,
+    ) -> UInt8Array | Float32Array:
+        """Return project(Z + beta B u), quantized by `law` and packed, or float32."""
+        u = torch.from_numpy(primal)
+        moved = (u[torch.from_numpy(incidence.heads).long()] - u[torch.from_numpy(incidence.tails).long()]) * beta
+        dual = moved if state is None else torch.from_numpy(state) + moved
+        if norm == "l1":
+            dual = dual.clamp(-radius, radius)
+        else:
+            squares = torch.zeros(len(dual))
+            for channel in range(dual.shape[1]):
+                squares = squares + dual[:, channel] * dual[:, channel]
+            length = squares.sqrt()
+            factor = torch.where(length > radius, torch.full_like(length, radius) / length, torch.ones_like(length))
+            dual = dual * factor[:, None]
+        return dual.numpy() if law is None else _pack(dual, law)
+
+
+def simulate(
+    model: SMPNet, graph: PreparedGraph, features: Features, *, has_trace: bool = False
+) -> Result:
+    """Run a model's plan in torch.
+
+    Args:
+        model: Trained (or at least once run) network; its training flag does not matter.
+        graph: Prepared graph.
+        features: Node features [N, F].
+        has_trace: Whether to keep each quantized stage.
+
+    Returns:
+        Scores, labels and traced codes, equal to the engine's for a quantized model.
+
+    Raises:
+        ArgumentError: the model has seen no batch yet.
+    """
+    with torch.no_grad():
+        return run_plan(model.to_plan(), graph, features, TorchBackend(), has_trace=has_trace)
+
+
+def _matrix(graph: CSR, values: Int16Array | Float32Array | None, dtype: torch.dtype = torch.float64) -> Tensor:
+    entries = torch.ones(graph.num_entries, dtype=dtype) if values is None else torch.from_numpy(values).to(dtype)
+    indices = torch.from_numpy(graph.indices.astype(np.int64))
+    return sparse_csr(torch.from_numpy(graph.indptr), indices, entries, (graph.num_rows, graph.num_cols))
+
+
+def _epilogue(
+    sums: Tensor | None, num_rows: int, e: Epilogue, row_sums: Tensor | None = None
+) -> UInt8Array | Float32Array:
+    """Apply the epilogue in the order that `kernels.epilogue` states."""
+    y = torch.zeros(num_rows, e.num_channels)
+    if sums is not None:
+        y = sums.float() * _vector(e.col_scale)
+    if e.col_term is not None:
+        row_term = row_sums if e.row_term is None else _vector(e.row_term)
+        assert row_term is not None
+        y = y + row_term[:, None] * _vector(e.col_term)
+    if e.row_scale is not None:
+        y = y * _vector(e.row_scale)[:, None]
+    if e.col_bias is not None:
+        y = y + _vector(e.col_bias)
+    if e.aggregate is not None:
+        y = _codes(y, e.aggregate) * _vector(e.aggregate_step) + _vector(e.aggregate_offset)
+    for term in e.terms:
+        y = y + _term(term, e.num_channels)
+    if e.has_relu:
+        y = y.clamp(min=0)
+    if e.output_row_scale is not None:
+        y = y * _vector(e.output_row_scale)[:, None]
+    return y.numpy() if e.output is None else _pack(y, e.output)
+
+
+def _term(term: Term, num_channels: int) -> Tensor:
+    if term.num_bits == 32:
+        values = torch.from_numpy(term.data) * _vector(term.step)
+    else:
+        codes = unpack(term.data, term.num_bits, num_channels)  # type: ignore[arg-type]
+        values = torch.from_numpy(codes).float() * _vector(term.step) + _vector(term.offset)
+    return values if term.row_scale is None else values * _vector(term.row_scale)[:, None]
+
+
+def _codes(y: Tensor, law: AffineLaw) -> Tensor:
+    scale, zero_point, phase = (_vector(law.expand(v, y.shape[1])) for v in (law.scale, law.zero_point, law.phase))
+    return quantize(y, TorchLaw(scale, zero_point, phase, law.qmax, law.divisor, law.shift))
+
+
+def _pack(y: Tensor, law: AffineLaw) -> UInt8Array:
+    return pack(_codes(y, law).to(torch.uint8).numpy(), law.num_bits)
+
+
+def _vector(array: Float32Array | None) -> Tensor:
+    assert array is not None
+    return torch.from_numpy(np.ascontiguousarray(array))
