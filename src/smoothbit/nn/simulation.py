@@ -78,7 +78,8 @@ class TorchBackend:
             squares = torch.zeros(len(dual))
             for channel in range(dual.shape[1]):
                 squares = squares + dual[:, channel] * dual[:, channel]
-            length = squares.sqrt()
+            # torch's float32 square root is not correctly rounded; the float64 one, rounded once, is.
+            length = squares.double().sqrt().float()
             factor = torch.where(length > radius, torch.full_like(length, radius) / length, torch.ones_like(length))
             dual = dual * factor[:, None]
         return dual.numpy() if law is None else _pack(dual, law)

@@ -68,7 +68,7 @@ class _FakeQuantize(torch.autograd.Function):
         x, scale, real = ctx.saved_tensors
         law = ctx.law
         fine_qmax = law.qmax if law.divisor == 1 else 255
-        fine = torch.round(x * (1.0 / law.scale) + law.phase) + law.zero_point
+        fine = x * (1.0 / law.scale) + law.phase + law.zero_point
         is_inside = (fine >= 0) & (fine <= fine_qmax)
         grad_scale = None
         if ctx.needs_input_grad[1]:
@@ -85,8 +85,8 @@ def fake_quantize(x: Tensor, law: TorchLaw) -> Tensor:
         law: Law that broadcasts to `x`; `law.scale` may need a gradient.
 
     Returns:
-        x^ of the shape of `x`. Gradient to x: 1 where the fine code is in range, else 0.
-        Gradient to scale: (x^ - x) / scale in range, x^ / scale outside.
+        x^ of the shape of `x`. Gradient to x: 1 where `x` lies between the ends of the grid, else 0.
+        Gradient to scale: (x^ - x) / scale between the ends, x^ / scale outside.
 
     Reference:
         Esser et al. 2020 (LSQ), eq. 3; for a learned range DESIGN 2.1, through

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from smoothbit.engine import KernelBackend, PreparedGraph
+from smoothbit.engine.backend import unpack_values
+from smoothbit.nn.simulation import TorchBackend
+from smoothbit.numerics.affine import dequantize, per_tensor_law
+from smoothbit.numerics.packing import pack
+from tests.helpers import random_graph
+
+
+@pytest.mark.parametrize("norm", ["l1", "l21"])
+@pytest.mark.parametrize("has_state", [False, True], ids=["first-step", "later-step"])
+def test_dual_update_is_the_same_in_numpy_and_torch(norm, has_state):
+    incidence = PreparedGraph(random_graph()).incidence
+    rng = np.random.default_rng(0)
+    primal = rng.standard_normal((30, 5), dtype=np.float32)
+    state = rng.standard_normal((len(incidence.heads), 5), dtype=np.float32) if has_state else None
+    law = per_tensor_law(4, 0.1, zero_point=7, phase=0.5)
+    for chosen in (None, law):
+        first = KernelBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, chosen)
+        second = TorchBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, chosen)
+        np.testing.assert_array_equal(first, second)
+    if norm == "l21":
+        lengths = torch.from_numpy(KernelBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, None)).norm(dim=1)
+        # Two roundings in the length and one in the factor: 4 * 2**-24 relative.
+        assert float(lengths.max()) <= 0.8 * (1 + 4 * 2**-24)
+
+
+def test_unpack_values_inverts_packing():
+    law = per_tensor_law(2, 0.5, zero_point=1)
+    codes = np.array([[0, 1, 2, 3, 3]], np.uint8)
+    np.testing.assert_array_equal(unpack_values(pack(codes, 2), law, 5), dequantize(codes, law))

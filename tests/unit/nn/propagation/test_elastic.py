@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from smoothbit.engine import PreparedGraph
+from smoothbit.errors import ArgumentError
+from smoothbit.nn import TorchGraph
+from tests.cases.propagation_case import PropagationCase
+from tests.helpers import dense_normalised, random_graph
+
+
+def dense_incidence(graph):
+    incidence = graph.prepared.incidence
+    dense = torch.zeros(len(incidence.heads), graph.num_nodes)
+    edges = torch.arange(len(incidence.heads))
+    dense[edges, torch.from_numpy(incidence.heads).long()] = 1.0
+    dense[edges, torch.from_numpy(incidence.tails).long()] = -1.0
+    return dense * graph.rsqrt_degree.t()
+
+
+class ElasticCase(PropagationCase):
+    name = "elastic"
+
+    def dense(self, propagation, z, graph):
+        """methods/15, section 2."""
+        smooth, incidence = dense_normalised(graph), dense_incidence(graph)
+        gamma, beta, radius = propagation.gamma, propagation.beta, propagation.l1_weight
+        h, dual = z, torch.zeros(len(incidence), z.shape[1])
+        for _ in range(propagation.num_steps):
+            y = gamma * z + (1 - gamma) * smooth @ h
+            dual = dual + beta * incidence @ (y - gamma * incidence.t() @ dual)
+            if propagation.norm == "l1":
+                dual = dual.clamp(-radius, radius)
+            else:
+                dual = dual * (radius / dual.norm(dim=1, keepdim=True)).clamp(max=1.0)
+            h = y - gamma * incidence.t() @ dual
+        return h
+
+
+class TestRowNorm(ElasticCase):
+    options = {"l1_weight": 0.3}
+
+
+class TestEntries(ElasticCase):
+    options = {"norm": "l1", "l1_weight": 0.2, "l2_weight": 1.0}
+
+
+def test_incidence_squared_is_the_laplacian():
+    graph = TorchGraph(PreparedGraph(random_graph()))
+    incidence = dense_incidence(graph)
+    laplacian = torch.eye(graph.num_nodes) - dense_normalised(graph)
+    torch.testing.assert_close(incidence.t() @ incidence, laplacian, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("options", [{"l1_weight": 0.0}, {"l2_weight": -1.0}])
+def test_weights_out_of_range_are_refused(options):
+    with pytest.raises(ArgumentError, match="Expected `l1_weight` > 0 and `l2_weight` >= 0"):
+        TestRowNorm().make(**options)
+
+
+def test_unknown_norm_is_refused():
+    with pytest.raises(ArgumentError, match="Expected `norm` to be one of l1, l21 .got 'l2'."):
+        TestRowNorm().make(norm="l2")
+
+
+def test_dual_grid_spans_the_radius():
+    law = TestRowNorm().make(bits=2).duals[0].law()
+    assert law.offset[0] == pytest.approx(-0.3)
+    assert law.offset[0] + 3 * law.step[0] == pytest.approx(0.3)
+
+
+def test_repr_shows_the_hyper_parameters():
+    assert "l1_weight=0.3, l2_weight=3, norm=l21" in repr(TestRowNorm().make())
