@@ -1,0 +1,83 @@
+// gemm: owns the memory the kernels work in, which they do not allocate.
+#include <memory>
+
+#include "bind.h"
+#include "epilogue.h"
+
+namespace smoothbit {
+namespace {
+
+constexpr int64_t kMacsPerThread = 1 << 21;
+
+class AlignedBuffer {
+ public:
+  explicit AlignedBuffer(int64_t bytes) : memory_(new uint8_t[static_cast<size_t>(bytes) + 64]) {}
+  void* data() {
+    const uintptr_t address = reinterpret_cast<uintptr_t>(memory_.get());
+    return memory_.get() + (64 - address % 64) % 64;
+  }
+
+ private:
+  std::unique_ptr<uint8_t[]> memory_;
+};
+
+struct GemmJob {
+  GemmKernel kernel;
+  const GemmArgs* args;
+  uint8_t* scratch;  // one piece for each part
+  int64_t scratch_bytes;
+  int num_parts;
+};
+
+// Parts begin at multiples of the row block, so that only the last one has a partial block.
+int64_t gemm_part_begin(int64_t num_rows, int part, int num_parts) {
+  if (part >= num_parts) return num_rows;
+  return num_rows * part / num_parts / kGemmRowBlock * kGemmRowBlock;
+}
+
+void run_gemm_part(void* context, int part) {
+  const GemmJob& job = *static_cast<const GemmJob*>(context);
+  const int64_t begin = gemm_part_begin(job.args->num_rows, part, job.num_parts);
+  const int64_t end = gemm_part_begin(job.args->num_rows, part + 1, job.num_parts);
+  if (begin < end) job.kernel(*job.args, job.scratch + part * job.scratch_bytes, begin, end);
+}
+
+void gemm(Matrix<uint8_t> source, int source_bits, int64_t depth, Matrix<uint8_t> weight, int weight_bits,
+          const NativeEpilogue& epilogue, AnyOutMatrix out, int num_threads) {
+  GemmArgs args;
+  args.source = source.data();
+  args.source_stride = static_cast<int64_t>(source.shape(1));
+  args.source_bits = source_bits;
+  args.weight = weight.data();
+  args.weight_stride = static_cast<int64_t>(weight.shape(1));
+  args.weight_bits = weight_bits;
+  args.num_rows = static_cast<int64_t>(source.shape(0));
+  args.depth = depth;
+  require(args.source_stride >= (depth * source_bits + 7) / 8, "Expected the rows of `source` to hold `depth` codes.");
+  require(static_cast<int64_t>(weight.shape(0)) == depth &&
+              args.weight_stride >= (epilogue.num_channels() * weight_bits + 7) / 8,
+          "Expected `weight` to be packed [depth, num_channels].");
+  args.epilogue = epilogue.expand(args.num_rows, out);
+  const int64_t num_channels = epilogue.num_channels();
+  const int threads = resolve_threads(num_threads, args.num_rows * depth * num_channels, kMacsPerThread);
+  const KernelTable& kernels = current_kernels();
+  nb::gil_scoped_release release;
+  const int num_parts = threads <= 1 ? 1 : threads * 2;
+  const int64_t scratch_bytes = (gemm_scratch_bytes(depth, num_channels) + 63) / 64 * 64;
+  AlignedBuffer panel(gemm_panel_bytes(depth, num_channels));
+  AlignedBuffer scratch(scratch_bytes * num_parts);
+  if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
+  args.panel = static_cast<const int16_t*>(panel.data());
+  GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
+  run_parts(threads, num_parts, run_gemm_part, &job);
+}
+
+}  // namespace
+
+void bind_gemm(nb::module_& module) {
+  module.def("gemm", &gemm, nb::arg("source").noconvert(), nb::arg("source_bits"), nb::arg("depth"),
+             nb::arg("weight").noconvert(), nb::arg("weight_bits"), nb::arg("epilogue"),
+             nb::arg("out").noconvert(), nb::arg("num_threads"));
+}
+
+}  // namespace smoothbit

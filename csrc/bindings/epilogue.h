@@ -1,0 +1,70 @@
+// Python's description of an epilogue, held natively: array references, checked once when it is made.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "arrays.h"
+
+namespace smoothbit {
+
+struct NativeLaw {
+  int num_bits;
+  Vector<float> scale, zero_point, phase;  // [G]
+  int64_t group_size;                      // channels that share an element; 0: all of them
+  int divisor;
+  int shift;
+};
+
+struct NativeTerm {
+  AnyMatrix data;
+  int num_bits;
+  Vector<float> step;
+  std::optional<Vector<float>> offset;
+  std::optional<Vector<float>> row_scale;
+};
+
+// Per-channel arrays of one call, expanded to [F] and padded as epilogue.h asks. Reused between calls.
+class ChannelArena {
+ public:
+  void reset(int64_t num_channels, int max_arrays);
+  float* take();
+
+ private:
+  std::vector<float> memory_;
+  float* next_ = nullptr;
+  int64_t stride_ = 0;
+};
+
+class NativeEpilogue {
+ public:
+  using OptionalVector = std::optional<Vector<float>>;
+
+  NativeEpilogue(int64_t num_channels, OptionalVector col_scale, OptionalVector row_term,
+                 OptionalVector col_term, OptionalVector row_scale, OptionalVector col_bias,
+                 std::optional<NativeLaw> aggregate, OptionalVector aggregate_step,
+                 OptionalVector aggregate_offset, std::vector<NativeTerm> terms, bool has_relu,
+                 OptionalVector output_row_scale, std::optional<NativeLaw> output);
+
+  // The plain structure the kernels read; per-channel values are read from the arrays at each call,
+  // so changing an array between calls is seen. Refuses row arrays that are not [num_rows].
+  Epilogue expand(int64_t num_rows, const AnyOutMatrix& out) const;
+
+  int64_t num_channels() const { return num_channels_; }
+
+ private:
+  const float* channel_copy(const OptionalVector& values, ChannelArena& arena) const;
+  Law expand_law(const NativeLaw& law, ChannelArena& arena) const;
+  Term expand_term(const NativeTerm& term, int64_t num_rows, ChannelArena& arena) const;
+
+  int64_t num_channels_;
+  OptionalVector col_scale_, row_term_, col_term_, row_scale_, col_bias_;
+  std::optional<NativeLaw> aggregate_;
+  OptionalVector aggregate_step_, aggregate_offset_;
+  std::vector<NativeTerm> terms_;
+  bool has_relu_;
+  OptionalVector output_row_scale_;
+  std::optional<NativeLaw> output_;
+};
+
+}  // namespace smoothbit

@@ -1,0 +1,53 @@
+// Gather-and-add of packed rows: S[i, h] = sum over entries e of row i of w[e] * code[indices[e], h].
+//
+// Shapes:   indptr [N + 1] int64, indices [E] int32 in [0, M), weights [E] int16 or null (all 1),
+//           source [M, source_stride] bytes holding F codes of b bits in each row.
+// Reads:    never past the stride of a row, never past the end of the buffer.
+// Writes:   rows [row_begin, row_end) of epilogue.out, whole stride (padding bits zero).
+// Overflow: sums are exact while row length * (2^b - 1) * max|w| <= 2^31 - 1 (caller's duty). Narrow
+//           accumulators inside a kernel are flushed before their own bound:
+//               u8 lanes:  255 rows of u1, 85 of u2, 17 of u4;  u16 lanes: 257 rows of u8.
+// Threads:  rows are independent, so any partition of them gives the same bits.
+#pragma once
+
+#include <cstdint>
+
+#include "smoothbit/epilogue.h"
+
+namespace smoothbit {
+
+struct SpmmArgs {
+  const int64_t* indptr = nullptr;
+  const int32_t* indices = nullptr;
+  const int16_t* weights = nullptr;
+  const uint8_t* source = nullptr;
+  int64_t source_stride = 0;
+  int64_t num_rows = 0;
+  int64_t num_sources = 0;
+  Epilogue epilogue;
+};
+
+using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
+
+// The float32 propagation step that the packed kernels are measured against:
+//     out[i] = (sum over entries e of row i, in entry order, of values[e] * source[indices[e]])
+//              * row_scale[i] * scale + skip[i] * skip_scale
+// Absent parts are left out; the multiplication by `scale` always happens. All arrays are dense.
+struct SpmmF32Args {
+  const int64_t* indptr = nullptr;
+  const int32_t* indices = nullptr;
+  const float* values = nullptr;     // [E] or null
+  const float* source = nullptr;     // [M, F]
+  const float* row_scale = nullptr;  // [N] or null
+  const float* skip = nullptr;       // [N, F] or null
+  float* out = nullptr;              // [N, F]
+  float scale = 1;
+  float skip_scale = 0;
+  int64_t num_rows = 0;
+  int64_t num_sources = 0;
+  int64_t num_channels = 0;
+};
+
+using SpmmF32Kernel = void (*)(const SpmmF32Args& args, int64_t row_begin, int64_t row_end);
+
+}  // namespace smoothbit

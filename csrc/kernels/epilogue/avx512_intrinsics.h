@@ -1,0 +1,15 @@
+// The AVX-512 intrinsics and the target they need: the compiler's, or, in test builds
+// (SMOOTHBIT_EMULATE), an emulation for the baseline target, so that any x86-64 machine runs the kernels.
+#pragma once
+
+#include "../target.h"
+
+#if defined(SMOOTHBIT_EMULATE)
+#include "../../tests/emulated_avx512.h"
+#define SMOOTHBIT_BEGIN_AVX512
+#define SMOOTHBIT_END_AVX512
+#else
+#include <immintrin.h>
+#define SMOOTHBIT_BEGIN_AVX512 SMOOTHBIT_BEGIN_TARGET("avx512f,avx512bw,avx512vl,avx512dq")
+#define SMOOTHBIT_END_AVX512 SMOOTHBIT_END_TARGET
+#endif

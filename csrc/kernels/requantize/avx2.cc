@@ -1,0 +1,30 @@
+// requantize, AVX2.
+#if defined(__x86_64__)
+#include "smoothbit/requantize.h"
+
+#include "../epilogue/avx2.h"
+
+SMOOTHBIT_BEGIN_TARGET("avx2")
+namespace smoothbit {
+
+void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+  const Epilogue& e = args.epilogue;
+  const int64_t whole = e.num_channels / 8 * 8;
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float row_term = e.row_term ? e.row_term[row] : 0.0f;
+    const int32_t* sums = args.sums ? args.sums + row * e.num_channels : nullptr;
+    finish_row_avx2(e, row, 0, whole, sums, row_term);
+    if (whole < e.num_channels) {
+      // The last group is copied, because its vector load would read past the end of the sums.
+      int32_t last[8] = {};
+      const int64_t rest = e.num_channels - whole;
+      if (sums) std::memcpy(last, sums + whole, static_cast<size_t>(rest) * sizeof(int32_t));
+      finish_row_avx2(e, row, whole, rest, last, row_term);
+    }
+    clear_row_padding_serial(e, row);
+  }
+}
+
+}  // namespace smoothbit
+SMOOTHBIT_END_TARGET
+#endif

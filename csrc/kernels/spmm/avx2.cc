@@ -1,0 +1,375 @@
+// spmm, AVX2.
+//
+// A packed row is cut into segments, each added up in registers over all entries of an output row:
+//
+//     blocks  1, 2 or 4 whole 32-byte registers of one source row
+//     halves  16 bytes (or fewer) of two source rows:   | row e+1 (16 B) | row e (16 B) |
+//     words   8 bytes (or fewer) of four source rows:   | e+3 | e+2 | e+1 | e |
+//
+// Planes. Byte j of a row holds channels j*p .. j*p + p - 1 (p = 8 / b). With x_k = x >> (k*b) in each
+// byte, the kernel keeps S_k = sum of x_k modulo 256: one shift, mask and add for each k > 0 and one add
+// for k = 0. x_k = plane_k + 2^b x_{k+1}, so plane sums are S_k - 2^b S_{k+1} modulo 256, exact while
+// they are below 256: 255 rows of u1, 85 of u2, 17 of u4. That saves one mask of each p. For u8 the same
+// holds with 16-bit lanes (two bytes each) modulo 65,536: 257 rows.
+//
+// Interleaving unpacks turn planes into natural channel order once per flush, not once per entry.
+// Rejected: sums of five u2 rows in nibbles (fewer operations, but one more unpredictable loop per row
+// at the degrees of citation graphs, 14 on average).
+#if defined(__x86_64__)
+#include <algorithm>
+
+#include "../epilogue/avx2.h"
+#include "smoothbit/spmm.h"
+
+SMOOTHBIT_BEGIN_TARGET("avx2")
+namespace smoothbit {
+namespace {
+
+constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
+
+template <int kBits>
+struct Width {
+  static constexpr int kPlanes = kBits == 8 ? 2 : 8 / kBits;
+  static constexpr int kMaxBlocks = kBits == 1 ? 1 : kBits == 2 ? 2 : 4;  // at most 8 accumulators
+  static constexpr int64_t kFlushRows = kBits == 1 ? 255 : kBits == 2 ? 85 : kBits == 4 ? 17 : 257;
+  using Sum = std::conditional_t<kBits == 8, uint16_t, uint8_t>;
+};
+
+// Where the rows are and how far ahead to look.
+struct Rows {
+  const uint8_t* base;  // source + first byte of the segment
+  int64_t stride;
+  const int32_t* indices;
+  int64_t prefetch_end;
+  int64_t readable;  // bytes of the segment that belong to the row, for halves and words
+
+  const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
+  void prefetch(int64_t entry, int64_t bytes) const {
+    if (entry + kAhead >= prefetch_end) return;
+    const uint8_t* row = at(entry + kAhead);
+    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
+  }
+};
+
+template <int kBits>
+SMOOTHBIT_INLINE void add_planes(__m256i x, __m256i acc[Width<kBits>::kPlanes]) {
+  if constexpr (kBits == 8) {
+    acc[0] = _mm256_add_epi16(acc[0], x);
+    acc[1] = _mm256_add_epi16(acc[1], _mm256_srli_epi16(x, 8));
+  } else {
+    acc[0] = _mm256_add_epi8(acc[0], x);
+    for (int k = 1; k < 8 / kBits; ++k) {
+      const __m256i mask = _mm256_set1_epi8(static_cast<char>(0xff >> (k * kBits)));
+      acc[k] = _mm256_add_epi8(acc[k], _mm256_and_si256(_mm256_srli_epi16(x, k * kBits), mask));
+    }
+  }
+}
+
+// S_k -> plane sums, in place.
+template <int kBits>
+SMOOTHBIT_INLINE void split_planes(__m256i acc[Width<kBits>::kPlanes]) {
+  if constexpr (kBits == 8) {
+    acc[0] = _mm256_sub_epi16(acc[0], _mm256_slli_epi16(acc[1], 8));
+  } else {
+    const __m256i mask = _mm256_set1_epi8(static_cast<char>(0xff << kBits));
+    for (int k = 0; k + 1 < 8 / kBits; ++k)
+      acc[k] = _mm256_sub_epi8(acc[k], _mm256_and_si256(_mm256_slli_epi16(acc[k + 1], kBits), mask));
+  }
+}
+
+// Planes -> natural order, in place. Afterwards the low half of acc[q] holds the channels of bytes
+// 16/p*q .. of the low 16 bytes of the segment, the high half the same of its high 16 bytes.
+template <int kBits>
+SMOOTHBIT_INLINE void interleave(__m256i acc[Width<kBits>::kPlanes]) {
+  constexpr int kPlanes = Width<kBits>::kPlanes;
+  __m256i pairs[kPlanes];
+  for (int i = 0; i < kPlanes; i += 2) {
+    if constexpr (kBits == 8) {
+      pairs[i] = _mm256_unpacklo_epi16(acc[i], acc[i + 1]);
+      pairs[i + 1] = _mm256_unpackhi_epi16(acc[i], acc[i + 1]);
+    } else {
+      pairs[i] = _mm256_unpacklo_epi8(acc[i], acc[i + 1]);
+      pairs[i + 1] = _mm256_unpackhi_epi8(acc[i], acc[i + 1]);
+    }
+  }
+  if constexpr (kPlanes == 2) {
+    for (int i = 0; i < 2; ++i) acc[i] = pairs[i];
+    return;
+  } else {
+    __m256i quads[kPlanes];
+    for (int i = 0; i < kPlanes; i += 4)
+      for (int j = 0; j < 2; ++j) {
+        quads[i + 2 * j] = _mm256_unpacklo_epi16(pairs[i + j], pairs[i + 2 + j]);
+        quads[i + 2 * j + 1] = _mm256_unpackhi_epi16(pairs[i + j], pairs[i + 2 + j]);
+      }
+    if constexpr (kPlanes == 4) {
+      for (int i = 0; i < 4; ++i) acc[i] = quads[i];
+    } else {
+      for (int j = 0; j < 4; ++j) {
+        acc[2 * j] = _mm256_unpacklo_epi32(quads[j], quads[4 + j]);
+        acc[2 * j + 1] = _mm256_unpackhi_epi32(quads[j], quads[4 + j]);
+      }
+    }
+  }
+}
+
+template <class Sum>
+SMOOTHBIT_INLINE void store_half(Sum* out, __m128i half) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), half);
+}
+
+template <int kBits>
+SMOOTHBIT_INLINE void store_planes(__m256i acc[Width<kBits>::kPlanes], bool has_high, typename Width<kBits>::Sum* out) {
+  using Sum = typename Width<kBits>::Sum;
+  constexpr int kPlanes = Width<kBits>::kPlanes;
+  constexpr int kLanes = 16 / sizeof(Sum);
+  split_planes<kBits>(acc);
+  interleave<kBits>(acc);
+  for (int q = 0; q < kPlanes; ++q) {
+    store_half(out + kLanes * q, _mm256_castsi256_si128(acc[q]));
+    if (has_high) store_half(out + kLanes * (kPlanes + q), _mm256_extracti128_si256(acc[q], 1));
+  }
+}
+
+template <int kBits, int kBlocks>
+void gather_blocks(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
+  constexpr int kPlanes = Width<kBits>::kPlanes;
+  __m256i acc[kBlocks][kPlanes];
+  for (int i = 0; i < kBlocks; ++i)
+    for (int k = 0; k < kPlanes; ++k) acc[i][k] = _mm256_setzero_si256();
+  for (int64_t entry = begin; entry < end; ++entry) {
+    rows.prefetch(entry, kBlocks * 32);
+    const uint8_t* row = rows.at(entry);
+    for (int i = 0; i < kBlocks; ++i)
+      add_planes<kBits>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 32 * i)), acc[i]);
+  }
+  for (int i = 0; i < kBlocks; ++i) store_planes<kBits>(acc[i], true, out + i * 32 * 8 / kBits);
+}
+
+SMOOTHBIT_INLINE uint64_t load_word(const uint8_t* bytes, int64_t readable) {
+  return load_bytes(bytes, std::min<int64_t>(readable, 8));
+}
+
+SMOOTHBIT_INLINE __m128i load_half(const uint8_t* bytes, int64_t readable) {
+  if (readable >= 16) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
+  return _mm_set_epi64x(static_cast<int64_t>(load_word(bytes + 8, readable - 8)),
+                        static_cast<int64_t>(load_word(bytes, 8)));
+}
+
+template <int kBits, bool kIsWhole>
+void gather_halves(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
+  constexpr int kPlanes = Width<kBits>::kPlanes;
+  const int64_t readable = kIsWhole ? 16 : rows.readable;
+  __m256i acc[kPlanes];
+  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm256_setzero_si256();
+  int64_t entry = begin;
+  for (; entry + 2 <= end; entry += 2) {
+    rows.prefetch(entry, 1);
+    rows.prefetch(entry + 1, 1);
+    const __m256i low = _mm256_castsi128_si256(load_half(rows.at(entry), readable));
+    add_planes<kBits>(_mm256_inserti128_si256(low, load_half(rows.at(entry + 1), readable), 1), acc);
+  }
+  if (entry < end) add_planes<kBits>(_mm256_zextsi128_si256(load_half(rows.at(entry), readable)), acc);
+  for (int k = 0; k < kPlanes; ++k) {
+    const __m256i high = _mm256_castsi128_si256(_mm256_extracti128_si256(acc[k], 1));
+    acc[k] = kBits == 8 ? _mm256_add_epi16(acc[k], high) : _mm256_add_epi8(acc[k], high);
+  }
+  store_planes<kBits>(acc, false, out);
+}
+
+// kReadable: bytes of each load, or 0 when only rows.readable tells.
+template <int kBits, int kReadable>
+void gather_words(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
+  constexpr int kPlanes = Width<kBits>::kPlanes;
+  static const uint8_t zeros[8] = {};
+  const int64_t readable = kReadable ? kReadable : rows.readable;
+  __m256i acc[kPlanes];
+  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm256_setzero_si256();
+  for (int64_t entry = begin; entry < end; entry += 4) {
+    uint64_t words[4];
+    for (int r = 0; r < 4; ++r) {
+      rows.prefetch(entry + r, 1);
+      // Missing rows of the last register are zero; a choice of address, not a branch.
+      const uint8_t* row = entry + r < end ? rows.at(entry + r) : zeros;
+      if constexpr (kReadable == 2) {
+        uint16_t word;
+        std::memcpy(&word, row, 2);
+        words[r] = word;
+      } else {
+        words[r] = load_word(row, readable);
+      }
+    }
+    const __m256i x = _mm256_set_epi64x(static_cast<int64_t>(words[3]), static_cast<int64_t>(words[2]),
+                                        static_cast<int64_t>(words[1]), static_cast<int64_t>(words[0]));
+    add_planes<kBits>(x, acc);
+  }
+  for (int k = 0; k < kPlanes; ++k) {
+    __m128i half = _mm256_extracti128_si256(acc[k], 1);
+    const __m128i low = _mm256_castsi256_si128(acc[k]);
+    half = kBits == 8 ? _mm_add_epi16(low, half) : _mm_add_epi8(low, half);
+    const __m128i word = _mm_srli_si128(half, 8);
+    half = kBits == 8 ? _mm_add_epi16(half, word) : _mm_add_epi8(half, word);
+    acc[k] = _mm256_castsi128_si256(half);
+  }
+  store_planes<kBits>(acc, false, out);
+}
+
+// A segment and the function that adds it up.
+template <int kBits>
+struct Segment {
+  void (*gather)(const Rows&, int64_t, int64_t, typename Width<kBits>::Sum*);
+  int64_t byte_begin;
+  int64_t bytes;  // that it covers, before rounding up to its register share
+  int64_t readable;
+};
+
+// Longest segment that starts at `byte` of a row with `used` bytes of codes.
+template <int kBits>
+Segment<kBits> make_segment(int64_t byte, int64_t used, int64_t stride) {
+  constexpr int kMaxBlocks = Width<kBits>::kMaxBlocks;
+  const int64_t rest = used - byte, readable = stride - byte;
+  // A block may cover bytes after the last code, as long as they belong to the row.
+  const int64_t blocks = std::min<int64_t>(kMaxBlocks, std::min((rest + 15) / 32, readable / 32));
+  if (kMaxBlocks >= 4 && blocks >= 4) return {gather_blocks<kBits, kMaxBlocks >= 4 ? 4 : 1>, byte, 128, readable};
+  if (kMaxBlocks >= 2 && blocks >= 2) return {gather_blocks<kBits, kMaxBlocks >= 2 ? 2 : 1>, byte, 64, readable};
+  if (blocks >= 1) return {gather_blocks<kBits, 1>, byte, 32, readable};
+  if (rest > 8 && readable >= 16) return {gather_halves<kBits, true>, byte, 16, readable};
+  if (rest > 8) return {gather_halves<kBits, false>, byte, 16, readable};
+  if (readable >= 8) return {gather_words<kBits, 8>, byte, 8, readable};
+  if (readable >= 4 && rest <= 4) return {gather_words<kBits, 4>, byte, 8, readable};
+  if (readable >= 2 && rest <= 2) return {gather_words<kBits, 2>, byte, 8, readable};
+  return {gather_words<kBits, 0>, byte, 8, readable};
+}
+
+template <class Sum>
+SMOOTHBIT_INLINE void widen(const Sum* narrow, int64_t count, bool is_first, int32_t* sums) {
+  for (int64_t i = 0; i < count; i += 8) {
+    __m256i* out = reinterpret_cast<__m256i*>(sums + i);
+    const __m256i values = load_sums_avx2(narrow + i);
+    _mm256_storeu_si256(out, is_first ? values : _mm256_add_epi32(_mm256_loadu_si256(out), values));
+  }
+}
+
+constexpr int kMaxSegments = 8;
+
+template <int kBits>
+struct Block {
+  int64_t channel;
+  int64_t count;
+  int num_segments;
+  Segment<kBits> segments[kMaxSegments];
+};
+
+// Segments of channels [channel, channel + at most 256): never more than 4 + halves + words.
+template <int kBits>
+Block<kBits> make_block(const SpmmArgs& args, int64_t channel) {
+  const int64_t num_channels = args.epilogue.num_channels;
+  Block<kBits> block{channel, std::min(kChannelBlock, num_channels - channel), 0, {}};
+  const int64_t used = ((channel + block.count) * kBits + 7) / 8;
+  for (int64_t byte = channel * kBits / 8; byte < used;) {
+    const Segment<kBits> segment = make_segment<kBits>(byte, used, args.source_stride);
+    block.segments[block.num_segments++] = segment;
+    byte += segment.bytes;
+  }
+  return block;
+}
+
+template <int kBits>
+void sum_block(const SpmmArgs& args, const Block<kBits>& block, int64_t row, int64_t prefetch_end) {
+  using Sum = typename Width<kBits>::Sum;
+  constexpr int64_t kFlushRows = Width<kBits>::kFlushRows;
+  // Room for the last segment's whole register share.
+  alignas(64) Sum narrow[kChannelBlock + 256];
+  const Epilogue& e = args.epilogue;
+  const float row_term = e.row_term ? e.row_term[row] : 0.0f;
+  const int64_t begin = args.indptr[row], end = args.indptr[row + 1];
+  const auto gather = [&](int64_t from, int64_t to) {
+    for (int s = 0; s < block.num_segments; ++s) {
+      const Segment<kBits>& segment = block.segments[s];
+      const Rows rows{args.source + segment.byte_begin, args.source_stride, args.indices, prefetch_end,
+                      segment.readable};
+      segment.gather(rows, from, to, narrow + segment.byte_begin * 8 / kBits - block.channel);
+    }
+  };
+  if (end - begin <= kFlushRows) {
+    gather(begin, end);
+    finish_row_avx2(e, row, block.channel, block.count, narrow, row_term);
+    return;
+  }
+  alignas(64) int32_t sums[kChannelBlock];
+  for (int64_t from = begin; from < end; from += kFlushRows) {
+    gather(from, std::min(from + kFlushRows, end));
+    widen(narrow, block.count, from == begin, sums);
+  }
+  finish_row_avx2(e, row, block.channel, block.count, sums, row_term);
+}
+
+// Weighted sums of 8 * V channels: a 16-bit multiply-add whose upper half is zero is an exact product.
+template <int kBits, int V>
+SMOOTHBIT_INLINE void weighted_group(const SpmmArgs& args, int64_t row, int64_t channel, int valid, int32_t* sums) {
+  __m256i acc_i32x8[V];
+  for (int v = 0; v < V; ++v) acc_i32x8[v] = _mm256_setzero_si256();
+  for (int64_t entry = args.indptr[row]; entry < args.indptr[row + 1]; ++entry) {
+    const uint8_t* bytes = args.source + args.indices[entry] * args.source_stride + channel * kBits / 8;
+    const __m256i weight = _mm256_set1_epi32(static_cast<uint16_t>(args.weights[entry]));
+    __m256i codes_i32x8[V];
+    if (valid < 8) codes_i32x8[0] = spread_word_avx2<kBits>(load_bytes(bytes, (valid * kBits + 7) / 8));
+    else load_codes_avx2<kBits, V>(bytes, codes_i32x8);
+    for (int v = 0; v < V; ++v)
+      acc_i32x8[v] = _mm256_add_epi32(acc_i32x8[v], _mm256_madd_epi16(codes_i32x8[v], weight));
+  }
+  for (int v = 0; v < V; ++v) _mm256_storeu_si256(reinterpret_cast<__m256i*>(sums + 8 * v), acc_i32x8[v]);
+}
+
+template <int kBits>
+void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  const Epilogue& e = args.epilogue;
+  alignas(64) int32_t sums[32];
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float row_term = e.row_term ? e.row_term[row] : 0.0f;
+    int64_t channel = 0;
+    for (; channel + 32 <= e.num_channels; channel += 32) {
+      weighted_group<kBits, 4>(args, row, channel, 8, sums);
+      finish_row_avx2(e, row, channel, 32, sums, row_term);
+    }
+    for (; channel < e.num_channels; channel += 8) {
+      const int valid = static_cast<int>(std::min<int64_t>(8, e.num_channels - channel));
+      weighted_group<kBits, 1>(args, row, channel, valid, sums);
+      finish_row_avx2(e, row, channel, valid, sums, row_term);
+    }
+    clear_row_padding_serial(e, row);
+  }
+}
+
+template <int kBits>
+void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  if (args.weights) {
+    weighted_rows<kBits>(args, row_begin, row_end);
+    return;
+  }
+  const int64_t num_channels = args.epilogue.num_channels;
+  // A table that fits the second-level cache gains nothing from prefetching.
+  constexpr int64_t kCacheBytes = 1 << 19;
+  const bool is_small = args.num_sources * args.source_stride <= kCacheBytes;
+  const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
+  // All blocks but the last are alike up to their first channel.
+  const int64_t last_channel = num_channels > 0 ? (num_channels - 1) / kChannelBlock * kChannelBlock : 0;
+  const Block<kBits> last = make_block<kBits>(args, last_channel);
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    for (int64_t channel = 0; channel < last_channel; channel += kChannelBlock)
+      sum_block<kBits>(args, make_block<kBits>(args, channel), row, prefetch_end);
+    if (num_channels > 0) sum_block<kBits>(args, last, row, prefetch_end);
+    clear_row_padding_serial(args.epilogue, row);
+  }
+}
+
+}  // namespace
+
+void spmm_u1_avx2(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx2<1>(args, begin, end); }
+void spmm_u2_avx2(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx2<2>(args, begin, end); }
+void spmm_u4_avx2(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx2<4>(args, begin, end); }
+void spmm_u8_avx2(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx2<8>(args, begin, end); }
+
+}  // namespace smoothbit
+SMOOTHBIT_END_TARGET
+#endif

@@ -1,0 +1,230 @@
+// Native parity: every kernel row of the lists that runs here, against the serial row, bit for bit.
+//
+// No Python needed, so the same program cross-compiles (NEON under qemu) and builds on an emulation of
+// AVX-512. Inputs end at an unreadable page: a read past the end of a buffer stops the program. Outputs
+// carry guard bytes on both sides and padding that must come back as zero.
+#include <cstdio>
+#include <map>
+#include <string>
+
+#include "generate.h"
+#include "smoothbit/dispatch.h"
+#include "smoothbit/threads.h"
+
+namespace smoothbit {
+namespace {
+
+struct Tally {
+  std::map<std::string, long> passed, failed;
+
+  void add(const char* family, Isa isa, bool is_equal, const std::string& what) {
+    const std::string key = std::string(isa_name(isa)) + " " + family;
+    if (is_equal) {
+      ++passed[key];
+      return;
+    }
+    if (++failed[key] <= 5) std::printf("FAILED %s: %s\n", key.c_str(), what.c_str());
+  }
+};
+
+Tally tally;
+
+const int kLengths[] = {0,  1,  2,  7,  8,  9,  15, 16, 17,  31,  32,  33,  40,  63,
+                        64, 65, 97, 100, 127, 128, 129, 193, 255, 256, 257, 300, 513};
+const int kWidths[] = {1, 2, 4, 8};
+
+std::vector<Isa> vector_isas() {
+  std::vector<Isa> isas;
+  for (int i = 1; i < kNumIsas; ++i)
+    if (isa_available(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
+  return isas;
+}
+
+// Runs on three uneven parts of the rows, so that no kernel depends on where a part begins.
+template <class Kernel, class Args>
+void run_split(Kernel kernel, const Args& args, int64_t num_rows) {
+  for (int part = 0; part < 3; ++part) {
+    const int64_t begin = part_begin(nullptr, num_rows, part, 3), end = part_begin(nullptr, num_rows, part + 1, 3);
+    if (begin < end) kernel(args, begin, end);
+  }
+}
+
+// Compares the output of `run` on each ISA with that of serial.
+template <class Run>
+void compare(const char* family, EpilogueCase& c, const std::string& what, Run run) {
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  run(kernels_for(Isa::serial), c.bind(want));
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run(kernels_for(isa), c.bind(got));
+    tally.add(family, isa, got == want && got.is_intact(), what);
+  }
+}
+
+void test_spmm(Random& random, int bits, int length, int extra, int hub, bool is_weighted, int variant) {
+  const int64_t num_rows = 13, num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, hub);
+  const int64_t stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * stride);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  const ReadBuffer<int16_t> weights = random_weights(random, static_cast<int64_t>(graph.indices.size()));
+  EpilogueCase c(random, num_rows, length, variant);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " hub=" + std::to_string(hub) + " weighted=" +
+                           std::to_string(is_weighted) + " variant=" + std::to_string(variant);
+  compare("spmm", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    SpmmArgs args;
+    args.indptr = graph.indptr.data();
+    args.indices = indices.data();
+    args.weights = is_weighted ? weights.data() : nullptr;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = num_rows;
+    // A huge count makes the kernel prefetch, as it does for tables beyond the caches.
+    args.num_sources = variant % 2 ? num_sources : int64_t{1} << 40;
+    args.epilogue = epilogue;
+    run_split(kernels.spmm[bits_index(bits)], args, num_rows);
+  });
+}
+
+void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, int variant) {
+  const int64_t num_rows = 7, extra = variant % 3;
+  const int64_t stride = (depth * bits + 7) / 8 + extra, weight_stride = (length * weight_bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_rows * stride);
+  const ReadBuffer<uint8_t> weight = random_bytes(random, depth * weight_stride);
+  EpilogueCase c(random, num_rows, length, variant);
+  const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
+                           std::to_string(depth) + " F=" + std::to_string(length);
+  compare("gemm", c, what, [&](const KernelTable& kernels, Epilogue epilogue) {
+    if (variant % 2) epilogue.row_term = nullptr;  // the kernel computes it
+    GemmArgs args;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.source_bits = bits;
+    args.weight = weight.data();
+    args.weight_stride = weight_stride;
+    args.weight_bits = weight_bits;
+    args.num_rows = num_rows;
+    args.depth = depth;
+    args.epilogue = epilogue;
+    AlignedMemory panel(gemm_panel_bytes(depth, length)), scratch(gemm_scratch_bytes(depth, length));
+    gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
+    args.panel = static_cast<const int16_t*>(panel.data());
+    run_split([&](const GemmArgs& a, int64_t begin, int64_t end) { kernels.gemm(a, scratch.data(), begin, end); },
+              args, num_rows);
+  });
+}
+
+void test_requantize(Random& random, int length, bool has_sums, int variant) {
+  const int64_t num_rows = 9;
+  const ReadBuffer<int32_t> sums = random_sums(random, num_rows * length);
+  EpilogueCase c(random, num_rows, length, variant);
+  compare("requantize", c, "F=" + std::to_string(length), [&](const KernelTable& kernels, Epilogue epilogue) {
+    if (!has_sums) epilogue.col_scale = nullptr;
+    RequantizeArgs args;
+    args.sums = has_sums ? sums.data() : nullptr;
+    args.num_rows = num_rows;
+    args.epilogue = epilogue;
+    run_split(kernels.requantize, args, num_rows);
+  });
+}
+
+void test_pack(Random& random, int bits, int length, int extra) {
+  const int64_t num_rows = 5, stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> codes = random_bytes(random, num_rows * length);
+  const ReadBuffer<uint8_t> packed = random_bytes(random, num_rows * stride);
+  PackArgs args;
+  args.codes = codes.data();
+  args.source = packed.data();
+  args.stride = stride;
+  args.num_rows = num_rows;
+  args.num_channels = length;
+  OutputBuffer want(num_rows * stride), got(num_rows * stride);
+  OutputBuffer want_codes(num_rows * length), got_codes(num_rows * length);
+  const auto run = [&](const KernelTable& kernels, OutputBuffer& out, OutputBuffer& out_codes) {
+    args.packed = out.data();
+    args.unpacked = out_codes.data();
+    run_split(kernels.pack[bits_index(bits)], args, num_rows);
+    run_split(kernels.unpack[bits_index(bits)], args, num_rows);
+  };
+  run(kernels_for(Isa::serial), want, want_codes);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    got_codes.reset();
+    run(kernels_for(isa), got, got_codes);
+    tally.add("pack", isa, got == want && got.is_intact(), what);
+    tally.add("unpack", isa, got_codes == want_codes && got_codes.is_intact(), what);
+  }
+}
+
+void test_spmm_f32(Random& random, int length, int variant) {
+  const int64_t num_rows = 13, num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, 30);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  const ReadBuffer<float> values = random_floats(random, static_cast<int64_t>(graph.indices.size()));
+  const ReadBuffer<float> source = random_floats(random, num_sources * length);
+  const ReadBuffer<float> skip = random_floats(random, num_rows * length);
+  const ReadBuffer<float> row_scale = random_floats(random, num_rows);
+  SpmmF32Args args;
+  args.indptr = graph.indptr.data();
+  args.indices = indices.data();
+  args.values = variant & 1 ? values.data() : nullptr;
+  args.row_scale = variant & 2 ? row_scale.data() : nullptr;
+  args.skip = variant & 4 ? skip.data() : nullptr;
+  args.source = source.data();
+  args.scale = 0.9f;
+  args.skip_scale = 0.1f;
+  args.num_rows = num_rows;
+  args.num_sources = variant & 1 ? num_sources : int64_t{1} << 30;
+  args.num_channels = length;
+  OutputBuffer want(num_rows * length * 4), got(num_rows * length * 4);
+  args.out = reinterpret_cast<float*>(want.data());
+  run_split(kernels_for(Isa::serial).spmm_f32, args, num_rows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    args.out = reinterpret_cast<float*>(got.data());
+    run_split(kernels_for(isa).spmm_f32, args, num_rows);
+    tally.add("spmm_f32", isa, got == want && got.is_intact(), "F=" + std::to_string(length));
+  }
+}
+
+void run_all() {
+  Random random(20240817);
+  int variant = 0;
+  for (const int length : kLengths) {
+    for (const int bits : kWidths) {
+      for (const int extra : {0, 1, 2, 3, 5, 8, 13, 16, 29, 32, 64}) {
+        test_spmm(random, bits, length, extra, 20, false, ++variant);
+        test_spmm(random, bits, length, extra, 20, true, ++variant);
+        test_pack(random, bits, length, extra);
+      }
+      for (const int hub : {16, 17, 18, 84, 85, 86, 171, 254, 255, 256, 257, 258, 520})
+        test_spmm(random, bits, length, 0, hub, false, ++variant);
+      for (const int weight_bits : kWidths)
+        for (const int depth : {0, 1, 2, 7, 8, 9, 17, 64, 97})
+          test_gemm(random, bits, weight_bits, depth, length, ++variant);
+    }
+    for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
+    for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
+  }
+}
+
+int report() {
+  long passed = 0, failed = 0;
+  for (const auto& [key, count] : tally.passed) {
+    std::printf("%s: %ld passed\n", key.c_str(), count);
+    passed += count;
+  }
+  for (const auto& [key, count] : tally.failed) failed += count;
+  std::printf("%ld passed, %ld failed\n", passed, failed);
+  return failed == 0 && passed > 0 ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace smoothbit
+
+int main() {
+  smoothbit::run_all();
+  return smoothbit::report();
+}
