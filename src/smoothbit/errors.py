@@ -13,6 +13,8 @@
     |-- KernelUnavailableError            the requested ISA or kernel is not on this machine
     |-- DatasetError                      a dataset cannot be found or is inconsistent
     |-- RunError                          a run folder cannot be used or resumed
+    |-- bench.MismatchError               a measured side computes something else than it should
+    |-- bench.PeerSkippedError            a peer does not run here; its text is the reason
     `-- MissingExtraError (ImportError)   an optional package is not installed
 
 Message template: ``Expected <arg> to be <rule> (got <value>). <remedy>.``

@@ -99,8 +99,9 @@ def make_law(rng: np.random.Generator, kind: str, num_channels: int, spread: flo
     truncated = kind == "truncated"
     fine_qmax = 255 if truncated else (1 << num_bits) - 1
     scale = (2 * spread / fine_qmax * rng.uniform(0.5, 1.5, size=size)).astype(np.float32)
-    zero_point = rng.integers(0, fine_qmax + 1, size=size).astype(np.float32)
-    phase = rng.choice([0.0, 0.5], size=size).astype(np.float32)
+    # Whole-zero zero points and phases, and uniform steps below, take shorter paths in some kernels.
+    zero_point = (rng.integers(0, fine_qmax + 1, size=size) * rng.integers(0, 2)).astype(np.float32)
+    phase = (rng.choice([0.0, 0.5], size=size) * rng.integers(0, 2)).astype(np.float32)
     divisor, shift = (255 // ((1 << num_bits) - 1), -7) if truncated else (1, 0)
     return AffineLaw(num_bits, scale, zero_point, phase, granularity, group_size, divisor, shift)
 
@@ -109,14 +110,16 @@ def make_term(
     rng: np.random.Generator, num_rows: int, num_channels: int, num_bits: int, has_row_scale: bool, extra: int = 0
 ) -> Term:
     """Return a term of float values (32 bits) or packed codes with `extra` bytes in each row."""
-    step = rng.normal(size=num_channels).astype(np.float32)
+    is_uniform = bool(rng.integers(0, 2))
+    step, offset = (rng.normal(size=1 if is_uniform else num_channels).astype(np.float32) for _ in range(2))
+    step, offset = (np.ascontiguousarray(np.broadcast_to(a, num_channels)) for a in (step, offset))
     row_scale = rng.normal(size=num_rows).astype(np.float32) if has_row_scale else None
     if num_bits == 32:
         values = rng.normal(size=(num_rows, num_channels)).astype(np.float32)
         return Term(place(values, filler=0).array, 32, step, None, row_scale)
     packed = pack(make_codes(rng, (num_rows, num_channels), num_bits), num_bits)
     data = place(packed, packed.shape[1] + extra, offset=extra % 3)
-    return Term(data.array, num_bits, step, rng.normal(size=num_channels).astype(np.float32), row_scale)
+    return Term(data.array, num_bits, step, offset, row_scale)
 
 
 def make_epilogue(

@@ -19,6 +19,9 @@ from smoothbit.numerics.packing import pack, unpack
 from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
 
+CACHE_LINE_BYTES = 64
+
+
 class Backend(Protocol):
     """Executes primitives; arrays in and out are NumPy (packed uint8 codes or float32)."""
 
@@ -149,8 +152,11 @@ def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Floa
 
 
 def _rows_for(num_rows: int, epilogue: Epilogue) -> UInt8Array | None:
-    """Return zeroed packed rows at the stride the kernels like, or None for float32 output."""
+    """Return packed rows at the stride the kernels like, on a cache line, or None for float32 output."""
     if epilogue.output is None:
         return None
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits)
-    return np.zeros((num_rows, stride), dtype=np.uint8)
+    # NumPy starts arrays 16 bytes off a cache line, so that every gathered row would touch two.
+    buffer = np.empty(num_rows * stride + CACHE_LINE_BYTES, dtype=np.uint8)
+    start = -buffer.ctypes.data % CACHE_LINE_BYTES
+    return buffer[start : start + num_rows * stride].reshape(num_rows, stride)

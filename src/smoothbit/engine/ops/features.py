@@ -12,7 +12,7 @@ from smoothbit.formats.schema import FeaturesOp
 from smoothbit.numerics.affine import AffineLaw, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
-from smoothbit.typing import Float32Array
+from smoothbit.typing import Float32Array, Int16Array
 
 
 @OPS.register("features")
@@ -37,18 +37,20 @@ def _quantized(features: Features, law: AffineLaw) -> Value:
     if not isinstance(features.matrix, CSR):
         return PackedTensor.from_values(_scaled(features), law)
     matrix = features.matrix
-    values = np.ones(matrix.num_entries, np.float32) if matrix.values is None else matrix.values
-    integers = quantize(values[:, None], law)[:, 0].astype(np.int16) * np.int16(law.divisor)
-    integers = integers - law.zero_point[0].astype(np.int16)
-    sums = np.zeros(matrix.num_rows, dtype=np.int64)
-    np.add.at(sums, matrix.entry_rows(), integers)
-    return SparseCodes(
-        pattern=CSR(matrix.indptr, matrix.indices, matrix.num_cols),
-        weights=None if np.all(integers == 1) else integers,
-        scale=law.scale[0],
-        row_scale=features.row_scale,
-        row_sums=sums.astype(np.float32),
-    )
+    one = _integers(np.ones(1, np.float32), law)[0]
+    if matrix.values is None and one == 1:  # binary features at rest: nothing to compute for each entry
+        return SparseCodes(matrix, None, law.scale[0], features.row_scale, matrix.row_lengths.astype(np.float32))
+    integers = np.full(matrix.num_entries, one) if matrix.values is None else _integers(matrix.values, law)
+    ends = np.concatenate([[0], np.cumsum(integers, dtype=np.int64)])[matrix.indptr]
+    pattern = CSR(matrix.indptr, matrix.indices, matrix.num_cols)
+    return SparseCodes(pattern, integers, law.scale[0], features.row_scale, np.diff(ends).astype(np.float32))
+
+
+def _integers(values: Float32Array, law: AffineLaw) -> Int16Array:
+    """Return ``divisor * code - zero_point`` of each value [E], int16."""
+    codes = quantize(values[:, None], law)[:, 0].astype(np.int16)
+    integers: Int16Array = codes * np.int16(law.divisor) - law.zero_point[0].astype(np.int16)
+    return integers
 
 
 def _float(features: Features) -> Value:

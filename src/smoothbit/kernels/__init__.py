@@ -1,0 +1,413 @@
+"""Operators on packed rows: checks, choice of the ISA, then one compiled call.
+
+Every operator writes into `out` when it is given. `num_threads=None` uses up to
+`$SMOOTHBIT_NUM_THREADS` (or all) cores, fewer for small work; the result does not depend on it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.kernels import isa as isa
+from smoothbit.kernels import reference
+from smoothbit.kernels.epilogue import Epilogue as Epilogue
+from smoothbit.kernels.epilogue import Term as Term
+from smoothbit.kernels.native import Prepared, check_array, check_packed, prepare
+from smoothbit.numerics import packing
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.packing import packed_row_bytes
+from smoothbit.numerics.qtype import check_num_bits
+from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UInt8Array
+
+__all__ = [
+    "Epilogue",
+    "Term",
+    "aligned_row_bytes",
+    "check_accumulator",
+    "gemm",
+    "isa",
+    "pack",
+    "requantize",
+    "spmm",
+    "spmm_f32",
+    "unpack",
+]
+
+INT32_MAX = 2**31 - 1
+
+
+def spmm(
+    graph: CSR,
+    source: UInt8Array,
+    num_bits: int,
+    epilogue: Epilogue,
+    *,
+    weights: Int16Array | None = None,
+    out: UInt8Array | Float32Array | None = None,
+    num_threads: int | None = None,
+) -> UInt8Array | Float32Array:
+    """Gather and add packed rows: S[i] = sum over entries j of row i of weights[j] * codes[indices[j]].
+
+    Args:
+        graph: N rows of entries, columns in [0, M). `graph.values` is not read: see `weights`.
+        source: Packed codes [M, stride], uint8, stride >= B.
+        num_bits: Width of the codes: 1, 2, 4 or 8.
+        epilogue: What happens to S [N, F]; F is its `num_channels`. It must have a `col_scale`.
+        weights: Integer factor of each entry [E], int16, or None when every factor is 1.
+        out: Packed codes [N, stride] uint8, or values [N, F] float32 when there is no output law.
+            Bits and bytes after the last code of a row are set to zero.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array with rows of exactly B bytes.
+
+    Sums must fit int32 (see `check_accumulator`); this is not checked again at each call.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: an unknown width, a missing `col_scale`, or `num_threads` < 1.
+    """
+    check_num_bits(num_bits)
+    prepared = _prepare_with_sum(epilogue)
+    check_packed("source", source, graph.num_cols, epilogue.num_channels, num_bits)
+    if weights is not None:
+        check_array("weights", weights, np.int16, (graph.num_entries,))
+    out = _output(prepared, graph.num_rows, out)
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        return _store(reference.spmm(graph, source, num_bits, weights, epilogue), out)
+    isa.extension().spmm(graph.indptr, graph.indices, weights, source, num_bits, prepared.native, out, threads)
+    return out
+
+
+def gemm(
+    source: UInt8Array,
+    num_bits: int,
+    depth: int,
+    weight: UInt8Array,
+    weight_bits: int,
+    epilogue: Epilogue,
+    *,
+    out: UInt8Array | Float32Array | None = None,
+    num_threads: int | None = None,
+) -> UInt8Array | Float32Array:
+    """Multiply packed matrices: S = codes(source) @ codes(weight), exact in int32.
+
+    Args:
+        source: Packed codes [N, stride], uint8, `depth` codes in each row.
+        num_bits: Width of the source codes: 1, 2, 4 or 8.
+        depth: Inner dimension K.
+        weight: Packed codes [K, stride], uint8, F codes in each row.
+        weight_bits: Width of the weight codes.
+        epilogue: What happens to S [N, F]. With a `col_term` and no `row_term`, the row term is the
+            sum of each source row's codes.
+        out: As in `spmm`.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array with rows of exactly B bytes.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: an unknown width, a missing `col_scale`, a depth whose sums could exceed int32,
+            or `num_threads` < 1.
+    """
+    check_num_bits(num_bits)
+    check_num_bits(weight_bits)
+    if depth < 0:
+        raise ArgumentError(f"Expected `depth` to be >= 0 (got {depth}). Pass the number of source codes in a row.")
+    check_accumulator(depth, (1 << num_bits) - 1, (1 << weight_bits) - 1)
+    prepared = prepare(epilogue)
+    _require_sum(prepared)
+    check_packed("source", source, None, depth, num_bits)
+    check_packed("weight", weight, depth, epilogue.num_channels, weight_bits)
+    out = _output(prepared, len(source), out)
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        return _store(_reference_gemm(source, num_bits, depth, weight, weight_bits, epilogue), out)
+    isa.extension().gemm(source, num_bits, depth, weight, weight_bits, prepared.native, out, threads)
+    return out
+
+
+def requantize(
+    sums: Int32Array | None,
+    num_rows: int,
+    epilogue: Epilogue,
+    *,
+    out: UInt8Array | Float32Array | None = None,
+    num_threads: int | None = None,
+) -> UInt8Array | Float32Array:
+    """Apply an epilogue to given sums, or to none (a combination of terms that starts from 0).
+
+    Args:
+        sums: Sums [N, F], int32, or None.
+        num_rows: N.
+        epilogue: What happens to the sums; it has a `col_scale` exactly when there are sums.
+        out: As in `spmm`. May be the data of a term when strides and widths agree.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array with rows of exactly B bytes.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: `col_scale` without sums or sums without it, or `num_threads` < 1.
+    """
+    prepared = prepare(epilogue)
+    _require_row_term(prepared)
+    if prepared.has_sum != (sums is not None):
+        raise ArgumentError(
+            f"Expected `col_scale` to be given exactly when `sums` is (got col_scale={prepared.has_sum}, "
+            f"sums={sums is not None}). Pass both or neither."
+        )
+    if sums is not None:
+        check_array("sums", sums, np.int32, (num_rows, epilogue.num_channels))
+    out = _output(prepared, num_rows, out)
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        wide = None if sums is None else sums.astype(np.int64)
+        return _store(reference.apply_epilogue(wide, num_rows, epilogue), out)
+    isa.extension().requantize(sums, num_rows, prepared.native, out, threads)
+    return out
+
+
+def pack(
+    codes: AnyArray, num_bits: int, *, out: UInt8Array | None = None, num_threads: int | None = None
+) -> UInt8Array:
+    """Pack codes, one byte each, to `num_bits` bits.
+
+    Args:
+        codes: Codes [N, F], uint8, within [0, 2**num_bits - 1].
+        num_bits: 1, 2, 4 or 8.
+        out: Packed codes [N, stride], uint8, stride >= B, or None.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array [N, B].
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: an unknown width or a code out of range.
+    """
+    check_num_bits(num_bits)
+    check_array("codes", codes, np.uint8, (None, None))
+    if codes.size and codes.max() >= 1 << num_bits:
+        raise ArgumentError(
+            f"Expected `codes` to be in [0, {(1 << num_bits) - 1}] (got {codes.max()}). Quantize before packing."
+        )
+    row_bytes = packed_row_bytes(codes.shape[1], num_bits)
+    if out is None:
+        out = np.empty((len(codes), row_bytes), dtype=np.uint8)
+    check_packed("out", out, len(codes), codes.shape[1], num_bits)
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        _store(packing.pack(codes, num_bits), out)
+    else:
+        isa.extension().pack(codes, num_bits, out, threads)
+    return out
+
+
+def unpack(
+    packed: UInt8Array,
+    num_bits: int,
+    num_channels: int,
+    *,
+    out: UInt8Array | None = None,
+    num_threads: int | None = None,
+) -> UInt8Array:
+    """Invert `pack`.
+
+    Args:
+        packed: Packed codes [N, stride], uint8, stride >= B.
+        num_bits: 1, 2, 4 or 8.
+        num_channels: F.
+        out: Codes [N, F], uint8, or None.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array [N, F].
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: an unknown width.
+    """
+    check_num_bits(num_bits)
+    check_packed("packed", packed, None, num_channels, num_bits)
+    if out is None:
+        out = np.empty((len(packed), num_channels), dtype=np.uint8)
+    check_array("out", out, np.uint8, (len(packed), num_channels))
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        out[...] = packing.unpack(packed, num_bits, num_channels)
+    else:
+        isa.extension().unpack(packed, num_bits, out, threads)
+    return out
+
+
+def spmm_f32(
+    graph: CSR,
+    source: Float32Array,
+    *,
+    row_scale: Float32Array | None = None,
+    scale: float = 1.0,
+    skip: Float32Array | None = None,
+    skip_scale: float = 0.0,
+    out: Float32Array | None = None,
+    num_threads: int | None = None,
+) -> Float32Array:
+    """Float32 propagation step, the peer that the packed kernels are measured against.
+
+        out[i] = (sum over entries j of row i of values[j] * source[indices[j]]) * row_scale[i] * scale
+                 + skip[i] * skip_scale
+
+    Sums run in entry order, so every ISA and thread count gives the same bits.
+
+    Args:
+        graph: N rows of entries, columns in [0, M); `graph.values` [E] float32 are used when present.
+        source: Values [M, F], float32.
+        row_scale: Factor of each row [N], float32, or None.
+        scale: Factor of every row, rounded to float32.
+        skip: Values added [N, F], float32, or None.
+        skip_scale: Factor of `skip`, rounded to float32.
+        out: Values [N, F], float32, not overlapping `source`, or None.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: `num_threads` < 1.
+    """
+    check_array("source", source, np.float32, (graph.num_cols, None))
+    shape = (graph.num_rows, source.shape[1])
+    if row_scale is not None:
+        check_array("row_scale", row_scale, np.float32, (graph.num_rows,))
+    if skip is not None:
+        check_array("skip", skip, np.float32, shape)
+    if out is None:
+        out = np.empty(shape, dtype=np.float32)
+    check_array("out", out, np.float32, shape)
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        out[...] = reference.spmm_f32(graph, source, row_scale, scale, skip, skip_scale)
+        return out
+    values = graph.values
+    isa.extension().spmm_f32(
+        graph.indptr, graph.indices, values, source, row_scale, scale, skip, skip_scale, out, threads
+    )
+    return out
+
+
+def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
+    """Return the row stride the kernels like best: B rounded up to 1, 2, 4, 8, 16 or a multiple of 32.
+
+    Args:
+        num_channels: F.
+        num_bits: 1, 2, 4 or 8.
+
+    Returns:
+        Bytes; a row of at most 64 bytes then never crosses a cache line of an aligned array.
+
+    Raises:
+        ArgumentError: an unknown width.
+    """
+    row_bytes = packed_row_bytes(num_channels, check_num_bits(num_bits))
+    if row_bytes <= 16:
+        return 1 << max(row_bytes - 1, 0).bit_length()
+    return (row_bytes + 31) // 32 * 32
+
+
+def check_accumulator(max_terms: int, source_qmax: int, weight_bound: int = 1) -> None:
+    """Check that a sum of products fits int32.
+
+    Args:
+        max_terms: Most products in one sum: the longest row of a graph, or the depth of a product.
+        source_qmax: Largest source code.
+        weight_bound: Largest absolute weight.
+
+    Raises:
+        ArgumentError: max_terms * source_qmax * weight_bound > 2**31 - 1.
+    """
+    bound = max_terms * source_qmax * weight_bound
+    if bound > INT32_MAX:
+        raise ArgumentError(
+            f"Expected `max_terms * source_qmax * weight_bound` to be at most {INT32_MAX} "
+            f"(got {max_terms} * {source_qmax} * {weight_bound} = {bound}). Use fewer bits, or split the sum."
+        )
+
+
+def _prepare_with_sum(epilogue: Epilogue) -> Prepared:
+    prepared = prepare(epilogue)
+    _require_sum(prepared)
+    _require_row_term(prepared)
+    return prepared
+
+
+def _require_sum(prepared: Prepared) -> None:
+    if not prepared.has_sum:
+        raise ArgumentError("Expected `col_scale` to be given for an operator with sums (got None). Pass ones.")
+
+
+def _require_row_term(prepared: Prepared) -> None:
+    if prepared.has_free_col_term:
+        raise ArgumentError("Expected `row_term` to be given with `col_term` (got None). Only gemm computes it.")
+
+
+def _output(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Float32Array:
+    if prepared.num_rows is not None and prepared.num_rows != num_rows:
+        raise ShapeError(
+            f"Expected the row arrays and terms of `epilogue` to have {num_rows} rows (got {prepared.num_rows}). "
+            "Make the epilogue for this graph."
+        )
+    if out is None:
+        return np.empty((num_rows, prepared.out_width), dtype=prepared.out_dtype)
+    is_packed = prepared.out_dtype == np.uint8
+    check_array("out", out, prepared.out_dtype, (num_rows, None if is_packed else prepared.out_width))
+    if out.shape[1] < prepared.out_width:
+        raise ShapeError(
+            f"Expected `out` to have rows of at least {prepared.out_width} bytes (got {out.shape[1]}). "
+            "Use `aligned_row_bytes`."
+        )
+    checked: UInt8Array | Float32Array = out
+    return checked
+
+
+def _threads(num_threads: int | None) -> int:
+    """Return the count as the native module takes it: a negative one is an upper bound."""
+    if num_threads is None:
+        return -isa.default_num_threads()
+    if num_threads < 1:
+        raise ArgumentError(f"Expected `num_threads` to be >= 1 (got {num_threads}). Use None for the default.")
+    return num_threads
+
+
+def _store(result: UInt8Array | Float32Array, out: UInt8Array | Float32Array) -> UInt8Array | Float32Array:
+    out[:, : result.shape[1]] = result
+    out[:, result.shape[1] :] = 0
+    return out
+
+
+def _reference_gemm(
+    source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
+) -> UInt8Array | Float32Array:
+    if epilogue.row_term is None:
+        return reference.gemm(source, num_bits, depth, weight, weight_bits, epilogue)
+    a = packing.unpack(source, num_bits, depth).astype(np.int64)
+    w = packing.unpack(weight, weight_bits, epilogue.num_channels).astype(np.int64)
+    return reference.apply_epilogue(a @ w, len(source), epilogue)

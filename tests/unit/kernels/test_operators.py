@@ -1,0 +1,200 @@
+"""Arguments the operators refuse, and what they return; the numbers are checked in tests/parity."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from smoothbit import kernels
+from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.kernels import Epilogue, Term, isa
+from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from tests.cases import kernel_case as case
+
+F, N = 12, 5
+
+
+@pytest.fixture
+def rng():
+    return np.random.default_rng(0)
+
+
+@pytest.fixture
+def graph(rng):
+    return case.make_graph(rng, N, 4)
+
+
+@pytest.fixture
+def source(rng):
+    return rng.integers(0, 256, size=(4, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def epilogue():
+    return Epilogue(F, col_scale=np.ones(F, dtype=np.float32), output=per_tensor_law(2, 1.0))
+
+
+def floats(*shape):
+    return np.ones(shape, dtype=np.float32)
+
+
+def test_new_output_is_tight(graph, source, epilogue):
+    out = kernels.spmm(graph, source, 2, epilogue)
+    assert (out.shape, out.dtype) == ((N, 3), np.uint8)
+    out = kernels.spmm(graph, source, 2, replace(epilogue, output=None))
+    assert (out.shape, out.dtype) == ((N, F), np.float32)
+
+
+def test_out_is_returned(graph, source, epilogue):
+    out = np.empty((N, 8), dtype=np.uint8)
+    assert kernels.spmm(graph, source, 2, epilogue, out=out) is out
+
+
+def test_changed_values_of_a_buffer_are_seen(graph, source, epilogue):
+    first = kernels.spmm(graph, source, 2, epilogue).copy()
+    epilogue.col_scale[...] = 0
+    second = kernels.spmm(graph, source, 2, epilogue)
+    assert not second.any()
+    assert first.any()
+
+
+@pytest.mark.parametrize("num_bits", [0, 3, 16])
+def test_unknown_width(graph, source, epilogue, num_bits):
+    with pytest.raises(ArgumentError, match="`num_bits` to be one of 1, 2, 4, 8"):
+        kernels.spmm(graph, source, num_bits, epilogue)
+
+
+@pytest.mark.parametrize(
+    ("bad", "text"),
+    [
+        (np.zeros((4, 2), np.uint8), r"rows of at least 3 bytes .* \(got 2\)"),
+        (np.zeros((3, 3), np.uint8), r"`source` to be C-contiguous uint8 \[4, any\] \(got uint8 \[3, 3\]\)"),
+        (np.zeros((4, 3), np.int8), r"got int8 \[4, 3\]"),
+        (np.zeros((4, 6), np.uint8)[:, ::2], "not contiguous"),
+        ([[1, 2, 3]], "got list"),
+    ],
+)
+def test_bad_source(graph, epilogue, bad, text):
+    with pytest.raises(ShapeError, match=text):
+        kernels.spmm(graph, bad, 2, epilogue)
+
+
+def test_bad_weights(graph, source, epilogue):
+    with pytest.raises(ShapeError, match="`weights` to be C-contiguous int16"):
+        kernels.spmm(graph, source, 2, epilogue, weights=np.zeros(graph.num_entries, dtype=np.int32))
+
+
+@pytest.mark.parametrize(
+    "bad", [np.zeros((N, 2), np.uint8), np.zeros((N + 1, 3), np.uint8), np.zeros((N, F), np.float32)]
+)
+def test_bad_out(graph, source, epilogue, bad):
+    with pytest.raises(ShapeError, match="Expected `out` to"):
+        kernels.spmm(graph, source, 2, epilogue, out=bad)
+
+
+@pytest.mark.parametrize("num_threads", [0, -2])
+def test_bad_num_threads(graph, source, epilogue, num_threads):
+    with pytest.raises(ArgumentError, match=r"`num_threads` to be >= 1 \(got"):
+        kernels.spmm(graph, source, 2, epilogue, num_threads=num_threads)
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"col_scale": None}, "`col_scale` to be given for an operator with sums"),
+        ({"col_scale": floats(F + 1)}, r"`col_scale` to be C-contiguous float32 \[12\]"),
+        ({"col_bias": floats(F).astype(np.float64)}, "`col_bias` to be C-contiguous float32"),
+        ({"row_term": floats(N)}, "`col_term` to be given with `row_term`"),
+        ({"col_term": floats(F)}, "Only gemm computes it"),
+        ({"row_scale": floats(N + 2)}, r"to have 5 rows \(got 7\)"),
+        ({"row_scale": floats(N), "output_row_scale": floats(N + 1)}, "`output_row_scale` to be"),
+        ({"aggregate_step": floats(F)}, "exactly when `aggregate` is"),
+        ({"aggregate": per_tensor_law(2, 1.0)}, "exactly when `aggregate` is"),
+        ({"num_channels": -1}, "`num_channels` to be >= 0"),
+        ({"terms": (Term(floats(N, F), 32, floats(F), None),) * 5}, r"at most 4 terms \(got 5\)"),
+        ({"terms": (Term(floats(N, F + 1), 32, floats(F), None),)}, r"`terms\[0\].data`"),
+        ({"terms": (Term(floats(N, F), 32, floats(F), floats(F)),)}, r"`terms\[0\].offset` to be None"),
+        ({"terms": (Term(np.zeros((N, 3), np.uint8), 2, floats(F), None),)}, r"`terms\[0\].offset`"),
+        ({"terms": (Term(np.zeros((N, 3), np.uint8), 5, floats(F), floats(F)),)}, "`num_bits` to be one of"),
+        ({"terms": (Term(np.zeros((N, 2), np.uint8), 2, floats(F), floats(F)),)}, "at least 3 bytes"),
+        ({"output": AffineLaw(2, floats(N), floats(N), floats(N), "per_node")}, "per_tensor, per_channel or per_group"),
+        ({"output": AffineLaw(2, floats(3), floats(3), floats(3), "per_channel")}, "12 elements for 12 channels"),
+    ],
+)
+def test_bad_epilogue(graph, source, epilogue, changes, text):
+    with pytest.raises(ArgumentError, match=text):
+        kernels.spmm(graph, source, 2, replace(epilogue, **changes))
+
+
+def test_gemm_refuses(epilogue, source):
+    weight = np.zeros((11, 3), dtype=np.uint8)
+    with pytest.raises(ShapeError, match=r"`weight` to be C-contiguous uint8 \[12, any\]"):
+        kernels.gemm(source, 2, 12, weight, 2, epilogue)
+    with pytest.raises(ShapeError, match="`source` to have rows of at least 4 bytes for 13 codes"):
+        kernels.gemm(source, 2, 13, weight, 2, epilogue)
+    with pytest.raises(ArgumentError, match=r"`depth` to be >= 0 \(got -1\)"):
+        kernels.gemm(source, 2, -1, weight, 2, epilogue)
+    with pytest.raises(ArgumentError, match="at most 2147483647"):
+        kernels.gemm(source, 8, 40000, weight, 8, epilogue)
+
+
+def test_requantize_refuses(epilogue):
+    with pytest.raises(ArgumentError, match=r"`col_scale` to be given exactly when `sums` is"):
+        kernels.requantize(None, N, epilogue)
+    with pytest.raises(ShapeError, match=r"`sums` to be C-contiguous int32 \[5, 12\]"):
+        kernels.requantize(np.zeros((N, F), dtype=np.int64), N, epilogue)
+
+
+def test_pack_refuses_codes_out_of_range():
+    with pytest.raises(ArgumentError, match=r"`codes` to be in \[0, 3\] \(got 4\)"):
+        kernels.pack(np.full((2, 3), 4, dtype=np.uint8), 2)
+
+
+def test_spmm_f32_refuses(graph):
+    with pytest.raises(ShapeError, match=r"`source` to be C-contiguous float32 \[4, any\]"):
+        kernels.spmm_f32(graph, floats(5, F))
+    with pytest.raises(ShapeError, match="`row_scale`"):
+        kernels.spmm_f32(graph, floats(4, F), row_scale=floats(N - 1))
+    with pytest.raises(ShapeError, match="`skip`"):
+        kernels.spmm_f32(graph, floats(4, F), skip=floats(N, F - 1))
+
+
+def test_aligned_row_bytes():
+    assert [kernels.aligned_row_bytes(f, 2) for f in (1, 4, 5, 17, 33, 64, 65, 128, 129)] == [
+        1, 1, 2, 8, 16, 16, 32, 32, 64,
+    ]  # fmt: skip
+    assert kernels.aligned_row_bytes(40, 8) == 64
+
+
+def test_check_accumulator():
+    kernels.check_accumulator(2**31 - 1, 1)
+    kernels.check_accumulator(66311, 255, 127)
+    with pytest.raises(ArgumentError, match=r"at most 2147483647 \(got 8421505 \* 255 \* 1 = 2147483775\)"):
+        kernels.check_accumulator(8421505, 255)
+
+
+def test_cache_forgets_dead_epilogues(graph, source, epilogue):
+    from smoothbit.kernels import native
+
+    kernels.spmm(graph, source, 2, epilogue)
+    before = len(native._prepared)
+    other = replace(epilogue, has_relu=True)
+    kernels.spmm(graph, source, 2, other)
+    assert len(native._prepared) == before + 1
+    del other
+    assert len(native._prepared) == before
+
+
+@pytest.mark.skipif(isa.ext is None, reason="no compiled kernels")
+def test_native_module_refuses_what_slips_past_the_checks(graph, source, epilogue):
+    from smoothbit.kernels import native
+
+    prepared = native.prepare(epilogue).native
+    with pytest.raises(ValueError, match="Expected `out` to be packed"):
+        isa.ext.spmm(graph.indptr, graph.indices, None, source, 2, prepared, np.zeros((N, 1), np.uint8), 1)
+    with pytest.raises(TypeError):
+        isa.ext.spmm(
+            graph.indptr.astype(np.int32), graph.indices, None, source, 2, prepared, np.zeros((N, 3), np.uint8), 1
+        )
