@@ -1,0 +1,53 @@
+"""A data set and a split, as tensors ready for training."""
+
+from __future__ import annotations
+
+import torch
+
+from smoothbit.data import Dataset, Split
+from smoothbit.engine import PreparedGraph
+from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features, simulate
+from smoothbit.nn.simulation import TorchBackend
+from smoothbit.train.metrics import cross_entropy, evaluate
+from smoothbit.typing import BoolArray, Float32Array
+
+
+class Task:
+    """What a network is trained and judged on.
+
+    Args:
+        dataset: Graph, features, labels.
+        split: Training, validation and test nodes.
+    """
+
+    def __init__(self, dataset: Dataset, split: Split) -> None:
+        self.dataset = dataset
+        self.split = split
+        self.prepared = PreparedGraph(dataset.adjacency)
+        self.graph = TorchGraph(self.prepared)
+        self.inputs = inputs_from_features(dataset.features)
+        self.backend = TorchBackend()
+        self.train_nodes = torch.from_numpy(split.train.nonzero()[0])
+        self.train_labels = torch.from_numpy(dataset.labels[split.train])
+
+    def scores(self, model: SMPNet) -> Float32Array:
+        """Return class scores [N, C]: those the engine will give, up to float rounding in FP32.
+
+        A quantized network is simulated in codes, so that it is judged by the engine's labels.
+        """
+        if not model.config.quant.is_float:
+            return simulate(model, self.prepared, self.dataset.features, backend=self.backend).scores
+        is_training = model.training
+        model.eval()
+        with torch.no_grad():
+            scores: Float32Array = model(self.inputs, self.graph).numpy()
+        model.train(is_training)
+        return scores
+
+    def accuracy(self, scores: Float32Array, nodes: BoolArray) -> float:
+        """Return the data set's metric over `nodes`."""
+        return evaluate(self.dataset.metric, self.dataset.labels, scores, nodes)
+
+    def loss(self, scores: Float32Array, nodes: BoolArray) -> float:
+        """Return the cross-entropy over `nodes`."""
+        return cross_entropy(self.dataset.labels, scores, nodes)

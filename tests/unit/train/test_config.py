@@ -1,0 +1,53 @@
+from dataclasses import replace
+
+import pytest
+
+from smoothbit.data import Dataset
+from smoothbit.errors import ArgumentError
+from smoothbit.train import TrainConfig
+from smoothbit.train.config import propagation_options
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"epochs": 0}, r"Expected `epochs` to be at least 1 \(got 0\)"),
+        ({"warm_epochs": -1}, r"Expected `warm_epochs` to be >= 0 \(got -1\)"),
+        ({"decay_epochs": 0}, "Expected `decay_epochs` to be at least 1"),
+        ({"num_threads": 0}, "Expected `num_threads` to be at least 1"),
+        ({"learning_rate": 0.0}, "Expected `learning_rate` to be > 0"),
+        ({"lr_decay": float("nan")}, "Expected `lr_decay` to be > 0"),
+        ({"range_learning_rate": -1.0}, "Expected `range_learning_rate` to be >= 0"),
+        ({"weight_decay": -1.0}, "Expected `weight_decay` to be >= 0"),
+        ({"quantizer": "qrl"}, "Did you mean 'qlr'"),
+        ({"propagation": "apnp"}, "Did you mean 'appnp'"),
+        ({"num_bits": 3}, "Expected `num_bits` to be one of 1, 2, 4, 8, 32"),
+        ({"dropout": 1.0}, "Expected `dropout` to be in"),
+        ({"propagation_options": {"epsilom": 1}}, "options of smp .* Did you mean 'epsilon'"),
+        ({"propagation": "gcn", "propagation_options": {"epsilon": 1}}, "It has none"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_bad_field_is_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ArgumentError, match=message):
+        TrainConfig(**fields)  # type: ignore[arg-type]
+
+
+def test_json_round_trip() -> None:
+    config = TrainConfig(propagation="appnp", propagation_options={"teleport": 0.2}, stage_bits={"inputs": 8})
+    assert TrainConfig(**config.to_json()) == config  # type: ignore[arg-type]
+
+
+def test_differences_ignore_where_the_data_lies() -> None:
+    config = TrainConfig()
+    assert config.differences(replace(config, data_root="/elsewhere")) == []
+    assert config.differences(replace(config, epochs=3)) == ["epochs: 200, not 3"]
+
+
+def test_network_fits_the_dataset(tiny: Dataset) -> None:
+    net = TrainConfig(num_bits=2).net_config_for(tiny)
+    assert (net.num_features, net.num_classes, net.input_kind, net.quant.num_bits) == (12, 3, "dense", 2)
+
+
+def test_propagation_options_are_those_of_the_class() -> None:
+    assert propagation_options("appnp") == ["teleport"]
