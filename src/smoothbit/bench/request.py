@@ -1,0 +1,52 @@
+"""What to measure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smoothbit.errors import ArgumentError
+from smoothbit.numerics.qtype import check_num_bits
+
+
+@dataclass(frozen=True)
+class BenchRequest:
+    """Arguments of `smoothbit bench`.
+
+    Args:
+        suite: Registered name, e.g. "propagate".
+        graph: "powerlaw", "sbm", or the name of a dataset.
+        num_nodes: Nodes N of a generated graph.
+        num_edges: Directed edges E of a generated graph, self-loops not counted; even.
+        num_channels: Channels F that are propagated.
+        bits: Widths to measure, each 1, 2, 4 or 8.
+        num_threads: Threads of every side, >= 1.
+        seed: Seed of graph and values, >= 0.
+        data_root: Folder of datasets, or None.
+        budget_s: Seconds for each measured callable.
+
+    Raises:
+        ArgumentError: a number is outside its range, or no width is given.
+    """
+
+    suite: str = "propagate"
+    graph: str = "powerlaw"
+    num_nodes: int = 169_343
+    num_edges: int = 2_315_598
+    num_channels: int = 128
+    bits: tuple[int, ...] = (2, 4, 8)
+    num_threads: int = 1
+    seed: int = 0
+    data_root: Path | None = None
+    budget_s: float = 6.0
+
+    def __post_init__(self) -> None:
+        for name in ("num_nodes", "num_channels", "num_threads"):
+            value = getattr(self, name)
+            if value < 1:
+                raise ArgumentError(f"Expected `{name}` to be >= 1 (got {value}). Use a larger number.")
+        if not self.bits or len(set(self.bits)) != len(self.bits):
+            got = list(self.bits)
+            raise ArgumentError(f"Expected `bits` to be different widths (got {got}). Use 2, 4, 8.")
+        for num_bits in self.bits:
+            check_num_bits(num_bits)

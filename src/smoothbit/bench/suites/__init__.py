@@ -1,0 +1,8 @@
+"""Suites: one file for each, one line here for each file."""
+
+from __future__ import annotations
+
+from smoothbit.bench.suites import model as model
+from smoothbit.bench.suites import propagate as propagate
+from smoothbit.bench.suites.base import SUITES as SUITES
+from smoothbit.bench.suites.base import run_suite as run_suite

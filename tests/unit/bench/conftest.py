@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from smoothbit.bench import BenchRequest
+from smoothbit.bench.peers import Product
+from smoothbit.bench.step import mean_matrix, random_states
+from smoothbit.data import powerlaw_graph
+from smoothbit.engine import PreparedGraph
+
+
+@pytest.fixture
+def graph() -> PreparedGraph:
+    return PreparedGraph(powerlaw_graph(60, 300, seed=3))
+
+
+@pytest.fixture
+def product(graph: PreparedGraph) -> Product:
+    return Product(mean_matrix(graph), random_states(60, 8, seed=1)[0])
+
+
+@pytest.fixture
+def tiny() -> BenchRequest:
+    return BenchRequest(num_nodes=60, num_edges=300, num_channels=8, bits=(1, 2, 8), budget_s=0.002)
+
+
+@pytest.fixture
+def dense_mean(product: Product) -> np.ndarray:
+    matrix = product.matrix
+    dense = np.zeros((matrix.num_rows, matrix.num_cols))
+    dense[matrix.entry_rows(), matrix.indices] = matrix.values
+    return dense @ product.source

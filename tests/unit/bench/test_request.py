@@ -1,0 +1,23 @@
+from __future__ import annotations
+
+import pytest
+
+from smoothbit.bench import BenchRequest
+from smoothbit.errors import ArgumentError
+
+
+@pytest.mark.parametrize("name", ["num_nodes", "num_channels", "num_threads"])
+def test_sizes_are_positive(name):
+    with pytest.raises(ArgumentError, match=rf"Expected `{name}` to be >= 1 \(got 0\)"):
+        BenchRequest(**{name: 0})
+
+
+@pytest.mark.parametrize("bits", [(), (2, 2)], ids=["none", "twice"])
+def test_widths_differ(bits):
+    with pytest.raises(ArgumentError, match="Expected `bits` to be different widths"):
+        BenchRequest(bits=bits)
+
+
+def test_widths_are_known():
+    with pytest.raises(ArgumentError, match="one of 1, 2, 4, 8"):
+        BenchRequest(bits=(3,))
