@@ -1,0 +1,166 @@
+"""Charts as PNG files, drawn by matplotlib."""
+
+from __future__ import annotations
+
+import io
+import textwrap
+from typing import Any
+
+from smoothbit.errors import MissingExtraError
+from smoothbit.report.charts import Chart, Series, group_place, log_ticks
+
+try:
+    import matplotlib
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+except ImportError as error:
+    raise MissingExtraError("matplotlib", "report") from error
+
+DPI = 160
+INK, FAINT, GRID = "#1e293b", "#64748b", "#e2e8f0"
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "axes.titlesize": 13,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.titlepad": 14,
+    "axes.edgecolor": "#94a3b8",
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "text.color": INK,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "legend.frameon": False,
+}
+
+
+def to_png(chart: Chart) -> bytes:
+    """Return the chart as a PNG image."""
+    with matplotlib.rc_context(STYLE):
+        height = max(3.0, 1.5 + 0.42 * len(chart.categories)) if chart.kind == "bars" else 4.4
+        figure = Figure(figsize=(8.0, height), dpi=DPI, layout="constrained", facecolor="white")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        _DRAWERS[chart.kind](axes, chart)
+        axes.set_title(textwrap.fill(chart.title, 78))
+        if chart.caption:
+            figure.supxlabel(textwrap.fill(chart.caption, 110), fontsize=8.5, color=FAINT, x=0.01, ha="left")
+        image = io.BytesIO()
+        figure.savefig(image, format="png", metadata={"Software": None})
+    return image.getvalue()
+
+
+def _draw_bars(axes: Any, chart: Chart) -> None:
+    for series in chart.series:
+        axes.barh(series.xs, series.ys, color=series.color, height=0.68)
+        _error_bars(axes, series, is_horizontal=True)
+        for x, y, label in zip(series.xs, series.ys, series.labels or (), strict=False):
+            end = y if series.high is None else series.high[series.xs.index(x)]
+            axes.annotate(label, (end, x), xytext=(7, 0), textcoords="offset points", va="center", fontsize=9.5)
+    axes.set_yticks(range(len(chart.categories)), chart.categories, color=INK)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.tick_params(axis="y", length=0)
+    axes.margins(x=0.18)
+    axes.set_xlabel(chart.value_title)
+    axes.set_ylabel(chart.base_label)
+    _room_for_labels(axes, chart)
+    _scale(axes.xaxis, chart.is_value_log)
+
+
+def _draw_columns(axes: Any, chart: Chart) -> None:
+    width = 0.8 / max(1, len(chart.series))
+    for series in chart.series:
+        xs = [group_place(x, chart, series) for x in series.xs]
+        if chart.kind == "dots":
+            axes.scatter(xs, series.ys, s=64, color=series.color, edgecolors="white", zorder=3, label=series.name)
+        else:
+            axes.bar(xs, series.ys, width=0.92 * width, color=series.color, label=series.name)
+        placed = Series(series.name, tuple(xs), series.ys, series.low, series.high, series.color)
+        _error_bars(axes, placed)
+        for index, label in enumerate(series.labels or ()):
+            top = series.ys[index] if series.high is None else series.high[index]
+            axes.annotate(label, (xs[index], top), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9)
+    axes.set_xticks(range(len(chart.categories)), chart.categories, color=INK)
+    axes.grid(axis="x", visible=False)
+    axes.margins(y=0.12)
+    axes.set_xlim(-0.5, len(chart.categories) - 0.5)
+    _finish(axes, chart)
+
+
+def _draw_points(axes: Any, chart: Chart) -> None:
+    for series in chart.series:
+        if chart.kind == "lines":
+            axes.plot(series.xs, series.ys, color=series.color, linewidth=1.8, label=series.name)
+            if series.low is not None and series.high is not None:
+                axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
+            continue
+        _error_bars(axes, series)
+        axes.scatter(series.xs, series.ys, s=90, color=series.color, edgecolors="white", zorder=3, label=series.name)
+        for index, label in enumerate(series.labels or ()):
+            point = (series.xs[index], series.ys[index])
+            axes.annotate(label, point, xytext=(9, 6), textcoords="offset points", fontsize=9.5, color=INK)
+    if chart.kind == "scatter":
+        axes.margins(x=0.16, y=0.2)
+    _finish(axes, chart)
+
+
+def _finish(axes: Any, chart: Chart) -> None:
+    _scale(axes.xaxis, chart.is_base_log)
+    _scale(axes.yaxis, chart.is_value_log)
+    axes.set_xlabel(chart.base_title)
+    axes.set_ylabel(chart.value_title)
+    if chart.reference is not None:
+        axes.axhline(chart.reference, color=INK, linewidth=1, linestyle=(0, (4, 3)))
+    has_own_labels = chart.kind == "scatter" and all(series.labels for series in chart.series)
+    if len(chart.series) > 1 and not has_own_labels:
+        columns = min(4, len(chart.series))
+        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=columns, borderaxespad=0.2)
+
+
+def _scale(axis: Any, is_log: bool) -> None:
+    if is_log:
+        axis._set_axes_scale("log")
+        low, high = axis.get_view_interval()
+        axis.set_major_locator(FixedLocator(log_ticks(low, high)))
+        axis.set_minor_locator(NullLocator())
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+
+
+def _room_for_labels(axes: Any, chart: Chart) -> None:
+    ends = [value for series in chart.series for value in (series.high or series.ys) if value > 0]
+    starts = [value for series in chart.series for value in (series.low or series.ys) if value > 0]
+    if not ends:
+        return
+    if chart.is_value_log:
+        axes.set_xscale("log")
+        axes.set_xlim(min(starts) / 2, max(ends) * (max(ends) / min(starts)) ** 0.22)
+    else:
+        axes.set_xlim(0, max(ends) * 1.2)
+
+
+def _error_bars(axes: Any, series: Series, is_horizontal: bool = False) -> None:
+    if series.low is None or series.high is None:
+        return
+    below = [max(0.0, y - low) for y, low in zip(series.ys, series.low, strict=True)]
+    above = [max(0.0, high - y) for y, high in zip(series.ys, series.high, strict=True)]
+    style = {"fmt": "none", "ecolor": INK, "elinewidth": 1.2, "capsize": 3, "alpha": 0.75}
+    if is_horizontal:
+        axes.errorbar(series.ys, series.xs, xerr=[below, above], **style)
+    else:
+        axes.errorbar(series.xs, series.ys, yerr=[below, above], **style)
+
+
+_DRAWERS = {
+    "bars": _draw_bars,
+    "columns": _draw_columns,
+    "dots": _draw_columns,
+    "scatter": _draw_points,
+    "lines": _draw_points,
+}
