@@ -1,0 +1,44 @@
+"""`smoothbit export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from smoothbit.cli.options import DataRootOption, DebugOption, JsonOption
+from smoothbit.cli.output import Output, human_bytes
+from smoothbit.data import load_dataset
+from smoothbit.export import export_graph, export_run
+from smoothbit.train.run_folder import read_config
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Run folder of `smoothbit train`.")],
+    out: Annotated[Path, typer.Option(help="Model file to write, by convention *.smoothbit.")],
+    seed: Annotated[int | None, typer.Option(help="Seed [default: the best on validation].")] = None,
+    graph_out: Annotated[
+        Path | None, typer.Option(help="Also write the data set as a graph file, for `predict --graph`.")
+    ] = None,
+    data_root: DataRootOption = None,
+    json: JsonOption = None,
+    debug: DebugOption = False,
+) -> None:
+    """Pack a trained network into one file, ranges and multipliers frozen."""
+    output = Output(json)
+    packed = export_run(run, out, seed)
+    training = packed.info.training
+    size = out.stat().st_size
+    result = {
+        "model": str(out), "bytes": size, "num_bits": packed.info.num_bits,
+        "quantizer": packed.info.quantizer, "seed": training["seed"],
+        "val_accuracy": training["val_accuracy"], "test_accuracy": training["test_accuracy"],
+    }  # fmt: skip
+    output.print(f"{out}: {human_bytes(size)}, seed {training['seed']}, test {training['test_accuracy']:.4f}")
+    if graph_out is not None:
+        config = read_config(run)
+        export_graph(load_dataset(config.dataset, data_root or config.data_root), graph_out)
+        result |= {"graph": str(graph_out), "graph_bytes": graph_out.stat().st_size}
+        output.print(f"{graph_out}: {human_bytes(graph_out.stat().st_size)}, graph of {config.dataset}")
+    output.finish(result)

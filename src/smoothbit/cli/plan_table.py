@@ -1,0 +1,55 @@
+"""A plan as rows for people, and its size in float32."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from smoothbit.formats.packed_tensor import PackedTensor
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Op, Plan
+from smoothbit.numerics.affine import AffineLaw
+
+FLOAT32_BYTES = 4
+
+
+def plan_rows(plan: Plan) -> list[dict[str, str]]:
+    """Return value, operation, shape and bits of each operation."""
+    return [
+        {"value": str(index), "operation": op.kind, "shape": _shape(op), "bits": _bits(op)}
+        for index, op in enumerate(plan.ops, start=1)
+    ]
+
+
+def float32_bytes(plan: Plan) -> int:
+    """Return the bytes of all weights and biases in float32."""
+    count = 0
+    for op in plan.ops:
+        if isinstance(op, LinearOp):
+            rows, columns = op.weight.shape
+            count += rows * columns + (0 if op.bias is None else len(op.bias))
+    return count * FLOAT32_BYTES
+
+
+def _shape(op: Op) -> str:
+    if isinstance(op, FeaturesOp):
+        return f"{op.num_features} features"
+    if isinstance(op, LinearOp):
+        return f"{op.weight.shape[0]} x {op.weight.shape[1]}{', ReLU' if op.has_relu else ''}"
+    corrected = isinstance(op, DiffuseOp) and bool(op.correction_self)
+    return f"{op.num_steps} steps{', corrected' if corrected else ''}"
+
+
+def _bits(op: Op) -> str:
+    if isinstance(op, FeaturesOp):
+        return _width([op.law])
+    if isinstance(op, LinearOp):
+        weight = op.weight.law if isinstance(op.weight, PackedTensor) else None
+        return f"weight {_width([weight])}, output {_width([op.output])}"
+    text = f"message {_width([op.message])}, aggregates {_width(op.aggregates)}, updates {_width(op.updates)}"
+    if isinstance(op, ElasticOp):
+        return f"{text}, duals {_width(op.duals)}"
+    return f"{text}, differences {_width(op.deltas)}" if op.deltas else text
+
+
+def _width(laws: Iterable[AffineLaw | None]) -> str:
+    """Return the widths of laws in order of appearance, e.g. "2/32"."""
+    return "/".join(dict.fromkeys("32" if law is None else str(law.num_bits) for law in laws))

@@ -1,0 +1,136 @@
+"""Commands end to end on the digits graph."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+Run = Callable[..., Any]
+TINY = ["--epochs", "2", "--warm-epochs", "1", "--hidden", "8", "--steps", "2", "--dropout", "0.2"]
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    with np.load(path) as archive:
+        return dict(archive)
+
+
+def test_train_writes_rows_and_summary(trained: Path) -> None:
+    result = json.loads((trained / "train.json").read_text())
+    assert [row["seed"] for row in result["rows"]] == [0, 1]
+    assert {"seed", "val_accuracy", "test_accuracy", "epochs", "seconds"} <= set(result["rows"][0])
+    assert result["summary"]["test_accuracy"]["n"] == 2
+
+
+def test_train_shows_a_table_and_repeats_from_the_folder(run: Run, trained: Path) -> None:
+    words = ["train", "--dataset", "digits", *TINY, "--bits", 2, "--seeds", 2, "--out", trained / "run"]
+    outcome = run(*words)
+    assert outcome.code == 0
+    assert "digits, smp, INT2 qlr, split random-20/seed=0" in outcome.out
+    assert "over 2 seeds (95% interval" in outcome.out
+
+
+def test_json_to_standard_output_stands_alone(run: Run, trained: Path) -> None:
+    outcome = run("info", trained / "m.smoothbit", "--json", "-")
+    assert outcome.code == 0
+    assert outcome.json["kind"] == "model"
+    assert "Plan" in outcome.err
+
+
+def test_export_of_one_seed(run: Run, trained: Path, tmp_path: Path) -> None:
+    outcome = run("export", trained / "run", "--out", tmp_path / "m", "--seed", 1, "--json", "-")
+    assert outcome.json["seed"] == 1
+    assert outcome.json["bytes"] == (tmp_path / "m").stat().st_size
+
+
+def test_info_of_a_model_adds_up(run: Run, trained: Path) -> None:
+    result = run("info", trained / "m.smoothbit", "--json", "-").json
+    parts = dict(result["bytes"])
+    assert parts.pop("total") == sum(parts.values()) == (trained / "m.smoothbit").stat().st_size
+    assert result["float32_bytes"] == 4 * (64 * 8 + 8 + 8 * 10 + 10)
+    assert [row["operation"] for row in result["plan"]] == ["features", "linear", "linear", "diffuse"]
+
+
+def test_info_of_a_graph(run: Run, trained: Path) -> None:
+    result = run("info", trained / "g.smoothbit", "--json", "-").json
+    assert (result["num_nodes"], result["num_features"], result["num_classes"]) == (1797, 64, 10)
+
+
+def test_info_says_when_the_compiled_part_is_missing(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smoothbit.kernels.isa.ext", None)
+    assert "Notice: The compiled kernels are not installed" in run("info", trained / "m.smoothbit").out
+
+
+def test_predict_from_dataset_and_graph_file_agree(run: Run, trained: Path, tmp_path: Path) -> None:
+    model = trained / "m.smoothbit"
+    first = run("predict", model, "--dataset", "digits", "--out", tmp_path / "a.npz", "--json", "-")
+    second = run("predict", model, "--graph", trained / "g.smoothbit", "--out", tmp_path / "b.npz", "--threads", 1)
+    assert (first.code, second.code) == (0, 0)
+    a, b = _arrays(tmp_path / "a.npz"), _arrays(tmp_path / "b.npz")
+    assert a["scores"].shape == (1797, 10)
+    assert np.array_equal(a["scores"], b["scores"])
+    assert np.array_equal(a["labels"], a["scores"].argmax(axis=1))
+    rows = json.loads((trained / "train.json").read_text())["rows"]
+    assert first.json["test_accuracy"] in [row["test_accuracy"] for row in rows]
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_predict_writes_embeddings(run: Run, trained: Path, tmp_path: Path) -> None:
+    words = ["predict", trained / "m.smoothbit", "--graph", trained / "g.smoothbit", "--out", tmp_path / "e.npz"]
+    assert run(*words, "--embeddings").code == 0
+    archive = _arrays(tmp_path / "e.npz")
+    assert archive["embedding_codes"].shape == (1797, 8)
+    assert archive["embedding_codes"].max() <= 3
+    assert archive["embedding_step"].shape == archive["embedding_offset"].shape == (1,)
+
+
+def test_verify_passes_and_fails_by_exit_code(run: Run, trained: Path) -> None:
+    outcome = run("verify", trained / "run", trained / "m.smoothbit", "--json", "-")
+    assert outcome.code == 0
+    assert outcome.json["passed"] is True
+    assert outcome.json["stages"] == outcome.json["stages_equal"]
+    assert "Passed." in outcome.err
+
+
+def test_compare_runs_each_cell_once(run: Run, tmp_path: Path) -> None:
+    words = ["compare", *TINY, "--propagations", "appnp,gcn", "--bits", "32,2", "--seeds", 2, "--out", tmp_path]
+    rows = run(*words, "--json", "-").json["rows"]
+    assert [row["run"] for row in rows] == [
+        "digits-appnp-fp32", "digits-appnp-qlr-2bit", "digits-gcn-fp32", "digits-gcn-qlr-2bit",
+    ]  # fmt: skip
+    assert all(row["n"] == 2 and row["interval95"] >= 0 for row in rows)
+    again = run(*words)
+    assert "digits" in again.out
+    assert "2 " in again.out
+
+
+def test_demo_writes_rows_and_report(run: Run, tmp_path: Path) -> None:
+    words = [
+        "demo",
+        "--out",
+        tmp_path,
+        "--epochs",
+        2,
+        "--warm-epochs",
+        1,
+        "--seeds",
+        1,
+        "--bits",
+        2,
+        "--budget",
+        0.02,
+        "--json",
+        "-",
+    ]
+    outcome = run(*words)
+    assert outcome.code == 0
+    result = json.loads((tmp_path / "demo.json").read_text())
+    assert outcome.json == result
+    assert [row["bits"] for row in result["rows"]] == [32, 2]
+    for row in result["rows"]:
+        assert row["label_agreement"] == 1.0
+        assert row["fp32_bytes"] == 4 * (64 * 64 + 64 + 64 * 10 + 10)
+        assert row["engine_q1_ms"] <= row["engine_ms"] <= row["engine_q3_ms"]
+    assert (tmp_path / "report.html").is_file()
