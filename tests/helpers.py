@@ -59,7 +59,13 @@ def dense_normalised(graph: TorchGraph) -> torch.Tensor:
 
 
 def trained_net(
-    graph: TorchGraph, features: Features, *, bits: int = 32, quantizer: str = "qlr", steps: int = 3, seed: int = 0,
+    graph: TorchGraph,
+    features: Features,
+    *,
+    bits: int = 32,
+    quantizer: str = "qlr",
+    steps: int = 3,
+    seed: int = 0,
     **config: object,
 ) -> tuple[SMPNet, Inputs]:
     """Return a network after three optimiser steps on random labels, so that all its parts have moved."""
@@ -68,7 +74,11 @@ def trained_net(
     fields: dict[str, object] = {"hidden_channels": 12, "dropout": 0.2, "num_steps": steps, **config}
     net = SMPNet(
         SMPNetConfig(
-            features.num_features, 5, inputs.kind, quant=QuantConfig(quantizer, bits), **fields  # type: ignore[arg-type]
+            features.num_features,
+            5,
+            inputs.kind,
+            quant=QuantConfig(quantizer, bits),
+            **fields,  # type: ignore[arg-type]
         )
     )
     labels = torch.randint(0, 5, (graph.num_nodes,))

@@ -40,9 +40,7 @@ class Registry(Generic[T]):
         def add(member: T) -> T:
             key = name.lower()
             if key in self._members:
-                raise ArgumentError(
-                    f"Expected {self.kind} name to be unused (got '{name}'). Choose another name."
-                )
+                raise ArgumentError(f"Expected {self.kind} name to be unused (got '{name}'). Choose another name.")
             self._members[key] = member
             return member
 
@@ -57,8 +55,7 @@ class Registry(Generic[T]):
         member = self._members.get(str(name).lower())
         if member is None:
             raise ArgumentError(
-                f"Expected {self.kind} to be a registered name (got '{name}'). "
-                f"{nearest_name(str(name), self.names())}"
+                f"Expected {self.kind} to be a registered name (got '{name}'). {nearest_name(str(name), self.names())}"
             )
         return member
 

@@ -26,9 +26,7 @@ def f32(*values: float) -> np.ndarray:
 
 def tiny_model() -> PackedModel:
     """Features [*, 6] -> linear 5 (per channel, 2 bits) -> linear 3 (per group, 4 bits) -> 2 steps."""
-    per_channel = AffineLaw(
-        2, f32(0.5, 0.25, 1, 2, 0.125), f32(1, 1, 2, 1, 0), f32(*[0.5] * 5), "per_channel"
-    )
+    per_channel = AffineLaw(2, f32(0.5, 0.25, 1, 2, 0.125), f32(1, 1, 2, 1, 0), f32(*[0.5] * 5), "per_channel")
     per_group = AffineLaw(4, f32(0.1, 0.2), f32(7, 8), f32(0, 0), "per_group", group_size=2)
     truncated = AffineLaw(2, f32(0.01), f32(3), f32(0), divisor=85, shift=-2)
     first = PackedTensor(pack(np.arange(30).reshape(6, 5) % 4, 2), 5, per_channel)
@@ -53,9 +51,7 @@ def tiny_model() -> PackedModel:
         LinearOp(2, second, None, False, per_tensor_law(8, 0.05, 128)),
         diffuse,
     )
-    info = ModelInfo(
-        "SMPNet", "qlr", 2, "smoothness_aware", "Tiny", "public", 3, "0.1.0", {"seed": 7, "lr": 0.1}
-    )
+    info = ModelInfo("SMPNet", "qlr", 2, "smoothness_aware", "Tiny", "public", 3, "0.1.0", {"seed": 7, "lr": 0.1})
     return PackedModel(Plan(ops, scores=4, embedding=3), info)
 
 

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.golden import make_golden
-from tests.unit.formats.comparison import same
 
 from smoothbit.formats import read_graph, read_model
+from tests.golden import make_golden
+from tests.unit.formats.comparison import same
 
 FOLDER = Path(__file__).parent
 READERS = {
@@ -60,10 +60,7 @@ def decode_laws(record, tensors):
 def decode_codes(shape, data, num_bits, width):
     """Return codes as a list of rows: element i sits in bits (i * b) % 8 upward of byte i * b // 8."""
     rows = [data[r * shape[1] : (r + 1) * shape[1]] for r in range(shape[0])]
-    return [
-        [row[i * num_bits // 8] >> (i * num_bits % 8) & (1 << num_bits) - 1 for i in range(width)]
-        for row in rows
-    ]
+    return [[row[i * num_bits // 8] >> (i * num_bits % 8) & (1 << num_bits) - 1 for i in range(width)] for row in rows]
 
 
 def law_numbers(law):
@@ -101,9 +98,7 @@ def test_model_decodes_from_the_document_alone():
         law = laws[plan["ops"][k]["weight"]]
         shape, data = tensors[f"{k}.weight"]
         assert law == law_numbers(linear.weight.law)
-        assert (
-            decode_codes(shape, data, law[0], plan["ops"][k]["num_outputs"]) == linear.weight.codes().tolist()
-        )
+        assert decode_codes(shape, data, law[0], plan["ops"][k]["num_outputs"]) == linear.weight.codes().tolist()
     assert tensors["1.bias"] == ([5], first.bias.tolist())
     assert laws[plan["ops"][1]["output"]] == law_numbers(first.output)
     assert tensors["3.correction"] == ([2, 2], [*diffuse.correction_self, *diffuse.correction_aggregate])
@@ -133,8 +128,6 @@ def test_dense_graph_decodes_from_the_document_alone():
     num_bits, scale, zero_point, phase, *_ = decode_laws(record, tensors)[0]
     shape, data = tensors["features.codes"]
     codes = decode_codes(shape, data, num_bits, record["num_features"])
-    values = [
-        [s * (c - z - p) for c, s, z, p in zip(row, scale, zero_point, phase, strict=True)] for row in codes
-    ]
+    values = [[s * (c - z - p) for c, s, z, p in zip(row, scale, zero_point, phase, strict=True)] for row in codes]
     graph = read_graph(FOLDER / "tiny_dense_graph.smoothbit")
     np.testing.assert_array_equal(graph.to_features().matrix, np.array(values, dtype=np.float32))

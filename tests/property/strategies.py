@@ -123,12 +123,8 @@ def models(draw):
         bias = draw(st.none() | st.just(np.arange(width, dtype=np.float32)))
         ops.append(LinearOp(source, weight, bias, draw(st.booleans()), draw(laws(width))))
     ops.append(draw(diffusions(len(ops), widths[-1])))
-    training = draw(
-        st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False, allow_infinity=False), max_size=2)
-    )
-    info = ModelInfo(
-        "SMPNet", "qlr", 2, draw(st.text(max_size=9)), "Tiny", "public", widths[-1], "0.1.0", training
-    )
+    training = draw(st.dictionaries(st.text(max_size=3), st.floats(allow_nan=False, allow_infinity=False), max_size=2))
+    info = ModelInfo("SMPNet", "qlr", 2, draw(st.text(max_size=9)), "Tiny", "public", widths[-1], "0.1.0", training)
     return PackedModel(Plan(tuple(ops), len(ops), draw(st.none() | st.integers(1, len(ops)))), info)
 
 

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.property import strategies
-from tests.unit.formats.comparison import same
 
 from smoothbit.errors import FormatError
 from smoothbit.formats import model_bytes, read_graph, read_model, write_graph, write_model
 from smoothbit.formats.container import encode_header, read_container
 from smoothbit.formats.law_table import LawWriter, read_laws
 from smoothbit.formats.record import Record, TensorShelf
+from tests.property import strategies
+from tests.unit.formats.comparison import same
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 FILES = {

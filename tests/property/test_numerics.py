@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property import strategies
 
 from smoothbit.numerics.affine import AffineLaw, dequantize, law_from_range, quantize
 from smoothbit.numerics.csr import csr_from_coo
 from smoothbit.numerics.error_stats import error_stats
 from smoothbit.numerics.packing import pack, packed_row_bytes, padding_is_zero, unpack
+from tests.property import strategies
 
 per_tensor = strategies.laws(kinds=st.just("per_tensor"), with_shift=False)
 ULP = 2.0**-24

@@ -37,8 +37,6 @@ def test_builtin_bases():
 
 
 def test_missing_extra_names_the_command():
-    with pytest.raises(
-        ImportError, match=r"`torch` to be installed .* pip install 'smoothbit\[train\]'"
-    ) as caught:
+    with pytest.raises(ImportError, match=r"`torch` to be installed .* pip install 'smoothbit\[train\]'") as caught:
         raise errors.MissingExtraError("torch", "train")
     assert (caught.value.package, caught.value.extra) == ("torch", "train")

@@ -55,9 +55,10 @@ SOURCES = sorted(ROOT.rglob("*.py"))
 def test_imports_point_downwards(path):
     mine = _level(_unit(path))
     for name in _imports(path):
-        if name.startswith("smoothbit.") and (ROOT / name.split(".")[1]).with_suffix(".py").exists() | (
-            ROOT / name.split(".")[1]
-        ).is_dir():
+        if (
+            name.startswith("smoothbit.")
+            and (ROOT / name.split(".")[1]).with_suffix(".py").exists() | (ROOT / name.split(".")[1]).is_dir()
+        ):
             assert _level(name.split(".")[1]) <= mine, f"{path.name} imports {name} above it"
 
 

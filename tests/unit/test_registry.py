@@ -36,9 +36,7 @@ def test_container_protocol(quantizers):
 
 
 def test_names_are_taken_once(quantizers):
-    with pytest.raises(
-        ArgumentError, match=r"quantizer name to be unused \(got 'lsq'\). Choose another name"
-    ):
+    with pytest.raises(ArgumentError, match=r"quantizer name to be unused \(got 'lsq'\). Choose another name"):
         quantizers.register("lsq")(3)
 
 

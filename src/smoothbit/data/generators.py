@@ -48,9 +48,7 @@ def powerlaw_graph(
     """
     num_pairs = _checked_pairs(num_nodes, num_edges)
     if not exponent > 2:
-        raise ArgumentError(
-            f"Expected `exponent` to be above 2 (got {exponent}). Use 2.1 for very large hubs."
-        )
+        raise ArgumentError(f"Expected `exponent` to be above 2 (got {exponent}). Use 2.1 for very large hubs.")
     generator = _generator(seed)
     power = 1 / (exponent - 1)
     shift = 1.0 if hub_degree is None else _shift_for_hub(hub_degree / max(num_edges, 1), num_nodes, power)
@@ -140,18 +138,14 @@ def _block_pairs(
 
     def draw_between(size: int) -> tuple[AnyArray, AnyArray]:
         sources = generator.integers(num_nodes, size=size)
-        return sources, partner(
-            (labels[sources] + generator.integers(1, num_classes, size=size)) % num_classes
-        )
+        return sources, partner((labels[sources] + generator.integers(1, num_classes, size=size)) % num_classes)
 
     within = _distinct_pairs(draw_within, num_within, num_nodes, generator)
     between = _distinct_pairs(draw_between, num_pairs - num_within, num_nodes, generator)
     return np.sort(np.concatenate([within, between]))
 
 
-def _distinct_pairs(
-    draw: DrawPairs, num_pairs: int, num_nodes: int, generator: np.random.Generator
-) -> Int64Array:
+def _distinct_pairs(draw: DrawPairs, num_pairs: int, num_nodes: int, generator: np.random.Generator) -> Int64Array:
     """Draw until `num_pairs` distinct pairs are there; return keys `low * N + high`, sorted."""
     keys = np.empty(0, dtype=np.int64)
     overdraw = OVERDRAW
@@ -224,15 +218,11 @@ def _checked_pairs(num_nodes: int, num_edges: int) -> int:
 
 def _check_sbm(num_nodes: int, num_classes: int, num_features: int, homophily: float) -> None:
     if not 1 <= num_classes <= num_nodes:
-        raise ArgumentError(
-            f"Expected `num_classes` to be in [1, {num_nodes}] (got {num_classes}). Use fewer classes."
-        )
+        raise ArgumentError(f"Expected `num_classes` to be in [1, {num_nodes}] (got {num_classes}). Use fewer classes.")
     if num_features < 1:
         raise ArgumentError(f"Expected `num_features` to be at least 1 (got {num_features}). Use 16.")
     if not 0 <= homophily <= 1:
-        raise ArgumentError(
-            f"Expected `homophily` to be in [0, 1] (got {homophily}). It is a share of the edges."
-        )
+        raise ArgumentError(f"Expected `homophily` to be in [0, 1] (got {homophily}). It is a share of the edges.")
 
 
 def _check_capacity(sizes: Int64Array, num_within: int, num_between: int) -> None:

@@ -146,9 +146,7 @@ def random_fractions(labels: Int64Array, seed: int) -> Split:
 def splits_from_masks(train: BoolArray, val: BoolArray, test: BoolArray) -> tuple[Split, ...]:
     """Return the published splits, one for each row of three masks [S, N], named "public-<i>"."""
     masks = zip(train, val, test, strict=True)
-    return tuple(
-        Split(f"public-{i}", *(np.asarray(m, dtype=bool) for m in row)) for i, row in enumerate(masks)
-    )
+    return tuple(Split(f"public-{i}", *(np.asarray(m, dtype=bool) for m in row)) for i, row in enumerate(masks))
 
 
 def _parse_name(name: str, seed: int) -> tuple[str, int]:

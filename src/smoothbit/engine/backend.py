@@ -18,7 +18,6 @@ from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, unpack
 from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
-
 CACHE_LINE_BYTES = 64
 
 
@@ -41,9 +40,7 @@ class Backend(Protocol):
         """Apply the epilogue to no sum: add its terms."""
         ...
 
-    def spmm_f32(
-        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
-    ) -> Float32Array:
+    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
         ...
 
@@ -80,8 +77,13 @@ class KernelBackend:
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
         return kernels.spmm(
-            graph, source, num_bits, epilogue, weights=weights,
-            out=_rows_for(graph.num_rows, epilogue), num_threads=self.num_threads,
+            graph,
+            source,
+            num_bits,
+            epilogue,
+            weights=weights,
+            out=_rows_for(graph.num_rows, epilogue),
+            num_threads=self.num_threads,
         )
 
     def gemm(
@@ -89,8 +91,14 @@ class KernelBackend:
     ) -> UInt8Array | Float32Array:
         """Multiply packed matrices, then the epilogue."""
         return kernels.gemm(
-            source, num_bits, depth, weight, weight_bits, epilogue,
-            out=_rows_for(len(source), epilogue), num_threads=self.num_threads,
+            source,
+            num_bits,
+            depth,
+            weight,
+            weight_bits,
+            epilogue,
+            out=_rows_for(len(source), epilogue),
+            num_threads=self.num_threads,
         )
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
@@ -98,9 +106,7 @@ class KernelBackend:
         out = _rows_for(num_rows, epilogue)
         return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
 
-    def spmm_f32(
-        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
-    ) -> Float32Array:
+    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
         return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, num_threads=self.num_threads)
 

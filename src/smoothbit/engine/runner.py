@@ -110,7 +110,11 @@ def same_codes(first: Value, second: Value) -> bool:
     if isinstance(first, SparseCodes) and isinstance(second, SparseCodes):
         return bool(np.array_equal(first.row_sums, second.row_sums)) and (
             (first.weights is None and second.weights is None)
-            or (first.weights is not None and second.weights is not None and np.array_equal(first.weights, second.weights))
+            or (
+                first.weights is not None
+                and second.weights is not None
+                and np.array_equal(first.weights, second.weights)
+            )
         )
     if isinstance(first, SparseValues) and isinstance(second, SparseValues):
         return first.matrix is second.matrix

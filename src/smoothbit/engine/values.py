@@ -56,10 +56,7 @@ def num_rows(value: Dense) -> int:
 
 def term(value: Dense, weight: float, row_scale: Float32Array | None = None) -> Term:
     """Return ``weight * row_scale * value`` as an epilogue term, the weight folded into its step."""
-    factor = np.float32(weight)
     if isinstance(value, PackedTensor):
-        law = value.law
-        step = factor * law.expand(law.step, value.num_channels)
-        offset = factor * law.expand(law.offset, value.num_channels)
-        return Term(value.data, law.num_bits, step, offset, row_scale)
-    return Term(value, 32, np.full(value.shape[1], factor, dtype=np.float32), None, row_scale)
+        step, offset = value.law.folded(weight, value.num_channels)
+        return Term(value.data, value.law.num_bits, step, offset, row_scale)
+    return Term(value, 32, np.full(value.shape[1], weight, dtype=np.float32), None, row_scale)

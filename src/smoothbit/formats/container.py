@@ -157,9 +157,7 @@ def _header_text(file: BinaryIO, size: int) -> bytes:
         raise TruncatedFileError(expected("file", f"at least {LENGTH_BYTES} bytes", size, COPY))
     length = int.from_bytes(file.read(LENGTH_BYTES), "little")
     if length > MAX_HEADER_BYTES:
-        raise HeaderError(
-            expected("header length", f"at most {MAX_HEADER_BYTES}", length, "Pass a smoothbit file")
-        )
+        raise HeaderError(expected("header length", f"at most {MAX_HEADER_BYTES}", length, "Pass a smoothbit file"))
     if LENGTH_BYTES + length > size:
         raise TruncatedFileError(expected("file", f"at least {LENGTH_BYTES + length} bytes", size, COPY))
     return file.read(length)
@@ -211,6 +209,4 @@ def _check_layout(entries: list[_Entry], start: int, size: int) -> None:
     if start + cursor > size:
         raise TruncatedFileError(expected("file", f"{start + cursor} bytes", size, COPY))
     if start + cursor < size:
-        raise HeaderError(
-            expected("file", f"{start + cursor} bytes", size, "Remove the bytes after the last tensor")
-        )
+        raise HeaderError(expected("file", f"{start + cursor} bytes", size, "Remove the bytes after the last tensor"))

@@ -196,9 +196,7 @@ class _ArrayReader:
         """Return labels from -1 to C - 1."""
         labels: Int32Array = self.shelf.take("labels", np.int32, (num_nodes,))
         if self.validate:
-            graph_values.check_bounds(
-                labels, -1, MAX_COUNT if num_classes is None else num_classes - 1, "labels"
-            )
+            graph_values.check_bounds(labels, -1, MAX_COUNT if num_classes is None else num_classes - 1, "labels")
         return labels
 
     def codes(self, num_rows: int, num_channels: int, law: AffineLaw) -> PackedTensor:

@@ -41,8 +41,7 @@ class PackedFeatures:
         granularity = self.codes.law.granularity
         if self.pattern is not None and granularity != "per_tensor":
             raise ShapeError(
-                f"Expected the law of sparse codes to be per_tensor (got {granularity}). "
-                "Use `row_scale` for rows."
+                f"Expected the law of sparse codes to be per_tensor (got {granularity}). Use `row_scale` for rows."
             )
         if self.row_scale is not None and (
             self.row_scale.dtype != np.float32 or self.row_scale.shape != (self.num_nodes,)
@@ -67,9 +66,7 @@ class PackedFeatures:
         if self.pattern is None:
             return Features(self.codes.dequantize(), self.row_scale)
         values = self.codes.dequantize()[0]
-        return Features(
-            CSR(self.pattern.indptr, self.pattern.indices, self.num_features, values), self.row_scale
-        )
+        return Features(CSR(self.pattern.indptr, self.pattern.indices, self.num_features, values), self.row_scale)
 
 
 @dataclass(frozen=True)

@@ -68,9 +68,7 @@ class LawWriter:
         bytes_ = np.clip(zero_points, 0, 255).astype(np.uint8)
         if not np.array_equal(bytes_, zero_points):
             bad = float(zero_points[bytes_ != zero_points][0])
-            raise ArgumentError(
-                expected("zero_point", "an integer in [0, 255]", bad, "Move the fraction into `phase`")
-            )
+            raise ArgumentError(expected("zero_point", "an integer in [0, 255]", bad, "Move the fraction into `phase`"))
         tensors: dict[str, AnyArray] = {
             "scale": np.concatenate([law.scale for law in self._laws]),
             "zero_point": bytes_,
@@ -149,13 +147,9 @@ class _Run:
             return phase
         return np.full(self.rows, phase[0] if len(phase) else 0, dtype=np.float32)
 
-    def law(
-        self, scale: Float32Array, zero_point: Float32Array, phase: Float32Array, shift: int
-    ) -> AffineLaw:
+    def law(self, scale: Float32Array, zero_point: Float32Array, phase: Float32Array, shift: int) -> AffineLaw:
         """Return the law with these numbers."""
-        law = AffineLaw(
-            self.num_bits, scale, zero_point, phase, self.granularity, self.group_size, self.divisor, shift
-        )
+        law = AffineLaw(self.num_bits, scale, zero_point, phase, self.granularity, self.group_size, self.divisor, shift)
         if zero_point.max() > law.fine_qmax:
             rule = f"at most {law.fine_qmax} at {self.num_bits} bits"
             raise ValueRangeError(expected("tensor zero_point", rule, float(zero_point.max())))

@@ -101,9 +101,7 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
         info = to_json(asdict(model.info))
     except (TypeError, ValueError) as error:
         raise ArgumentError(
-            expected(
-                "info", "JSON-able with finite numbers", str(error), "Convert NumPy numbers with `.item()`"
-            )
+            expected("info", "JSON-able with finite numbers", str(error), "Convert NumPy numbers with `.item()`")
         ) from error
     metadata = {"format": MODEL_FORMAT, "format_version": MODEL_VERSION, "plan": to_json(plan), "info": info}
     return tensors, metadata

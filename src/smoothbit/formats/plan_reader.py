@@ -111,9 +111,8 @@ class _PlanReader:
         source = record.integer("source", 0, 0)
         width = record.integer("num_features", 1, MAX_WIDTH)
         law = self._law(record.take("law"), record.path("law"), width)
-        if law is not None and (law.granularity != "per_tensor" or law.phase[0] != 0):
-            got = f"{law.granularity}, phase {law.phase[0]}"
-            raise ValueRangeError(expected(record.path("law"), "a per_tensor law with phase 0", got))
+        if law is not None and law.granularity != "per_tensor":
+            raise ValueRangeError(expected(record.path("law"), "a per_tensor law", law.granularity))
         return FeaturesOp(source, width, law), width
 
     def _linear(self, record: Record, prefix: str) -> tuple[Op, int]:
@@ -126,9 +125,7 @@ class _PlanReader:
         output = self._law(record.take("output"), record.path("output"), width)
         return LinearOp(source, weight, bias, has_relu, output), width
 
-    def _weight(
-        self, name: str, shape: tuple[int, int], law: AffineLaw | None
-    ) -> PackedTensor | Float32Array:
+    def _weight(self, name: str, shape: tuple[int, int], law: AffineLaw | None) -> PackedTensor | Float32Array:
         if law is None:
             return self.shelf.take_finite(name, shape)
         row_bytes = packed_row_bytes(shape[1], law.num_bits)

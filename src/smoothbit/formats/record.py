@@ -120,9 +120,7 @@ class Record:
             VersionError: an unknown field in a file of a newer minor version.
         """
         if self._unread:
-            raise unknown(
-                self.is_newer, SchemaError, self.where, "free of unknown fields", sorted(self._unread)[0]
-            )
+            raise unknown(self.is_newer, SchemaError, self.where, "free of unknown fields", sorted(self._unread)[0])
 
 
 class TensorShelf:
@@ -175,9 +173,7 @@ class TensorShelf:
             VersionError: a superfluous tensor in a file of a newer minor version.
         """
         if self._unread:
-            raise unknown(
-                self.is_newer, TensorError, "tensors", "free of unknown names", sorted(self._unread)[0]
-            )
+            raise unknown(self.is_newer, TensorError, "tensors", "free of unknown names", sorted(self._unread)[0])
 
 
 def check_integer(value: object, field: str, low: int, high: int) -> int:

@@ -27,7 +27,7 @@ class FeaturesOp:
     Args:
         source: Value read; always 0.
         num_features: F.
-        law: Per-tensor law of the entries, or None for float32.
+        law: Per-tensor law of the entries, or None for float32; dense features may have any phase.
     """
 
     kind: ClassVar[str] = "features"

@@ -50,6 +50,7 @@ def apply_epilogue(sums: Int64Array | None, num_rows: int, epilogue: Epilogue) -
         y = y + e.col_bias
     if e.aggregate is not None:
         assert e.aggregate_step is not None
+        assert e.aggregate_offset is not None
         y = quantize(y, e.aggregate).astype(np.float32) * e.aggregate_step
         y = y + e.aggregate_offset
     for term in e.terms:

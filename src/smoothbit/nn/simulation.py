@@ -25,14 +25,17 @@ from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
 
 class TorchBackend:
-    """Executes the primitives of a plan in torch."""
+    """Executes the primitives of a plan in torch; keeps the matrices it has met as torch tensors."""
+
+    def __init__(self) -> None:
+        self._matrices: dict[tuple[int, torch.dtype], tuple[CSR, Tensor]] = {}
 
     def spmm(
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
         codes = torch.from_numpy(unpack(source, num_bits, epilogue.num_channels)).double()
-        return _epilogue(_matrix(graph, weights) @ codes, graph.num_rows, epilogue)
+        return _epilogue(self._matrix(graph, weights) @ codes, graph.num_rows, epilogue)
 
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
@@ -46,11 +49,9 @@ class TorchBackend:
         """Apply the epilogue to no sum: add its terms."""
         return _epilogue(None, num_rows, epilogue)
 
-    def spmm_f32(
-        self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float
-    ) -> Float32Array:
+    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
-        product = _matrix(graph, graph.values, torch.float32) @ torch.from_numpy(source)
+        product = self._matrix(graph, graph.values, torch.float32) @ torch.from_numpy(source)
         scaled = product if row_scale is None else product * torch.from_numpy(row_scale)[:, None]
         return (scaled * scale).numpy()
 
@@ -84,9 +85,25 @@ class TorchBackend:
             dual = dual * factor[:, None]
         return dual.numpy() if law is None else _pack(dual, law)
 
+    def _matrix(
+        self, graph: CSR, values: Int16Array | Float32Array | None, dtype: torch.dtype = torch.float64
+    ) -> Tensor:
+        """Return the matrix in torch; one without values is kept, its CSR with it so that the key stays its own."""
+        if values is not None:
+            return _torch_csr(graph, values, dtype)
+        key = (id(graph), dtype)
+        if key not in self._matrices:
+            self._matrices[key] = (graph, _torch_csr(graph, None, dtype))
+        return self._matrices[key][1]
+
 
 def simulate(
-    model: SMPNet, graph: PreparedGraph, features: Features, *, has_trace: bool = False
+    model: SMPNet,
+    graph: PreparedGraph,
+    features: Features,
+    *,
+    has_trace: bool = False,
+    backend: TorchBackend | None = None,
 ) -> Result:
     """Run a model's plan in torch.
 
@@ -95,6 +112,7 @@ def simulate(
         graph: Prepared graph.
         features: Node features [N, F].
         has_trace: Whether to keep each quantized stage.
+        backend: Backend to reuse from an earlier call on the same graph, or None for a new one.
 
     Returns:
         Scores, labels and traced codes, equal to the engine's for a quantized model.
@@ -103,10 +121,10 @@ def simulate(
         ArgumentError: the model has seen no batch yet.
     """
     with torch.no_grad():
-        return run_plan(model.to_plan(), graph, features, TorchBackend(), has_trace=has_trace)
+        return run_plan(model.to_plan(), graph, features, backend or TorchBackend(), has_trace=has_trace)
 
 
-def _matrix(graph: CSR, values: Int16Array | Float32Array | None, dtype: torch.dtype = torch.float64) -> Tensor:
+def _torch_csr(graph: CSR, values: Int16Array | Float32Array | None, dtype: torch.dtype) -> Tensor:
     entries = torch.ones(graph.num_entries, dtype=dtype) if values is None else torch.from_numpy(values).to(dtype)
     indices = torch.from_numpy(graph.indices.astype(np.int64))
     return sparse_csr(torch.from_numpy(graph.indptr), indices, entries, (graph.num_rows, graph.num_cols))

@@ -15,6 +15,7 @@ implementation (NumPy here, torch in `quant.functional`, C++ in csrc) follows th
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -95,20 +96,37 @@ class AffineLaw:
         """Largest code before truncation."""
         return self.qmax if self.divisor == 1 else 255
 
-    @property
+    @cached_property
     def inv_scale(self) -> Float32Array:
         """Fine codes per real unit [G], float32."""
         return np.float32(1) / self.scale
 
-    @property
+    @cached_property
     def step(self) -> Float32Array:
         """Real units per code [G], float32."""
         return self.scale * np.float32(self.divisor)
 
-    @property
+    @cached_property
     def offset(self) -> Float32Array:
         """Real value of code 0 [G], float32."""
         return -(self.scale * (self.zero_point + self.phase))
+
+    def folded(self, factor: float, num_channels: int) -> tuple[Float32Array, Float32Array]:
+        """Return ``factor * step`` and ``factor * offset`` as [F], float32; kept for the next call.
+
+        Raises:
+            ShapeError: G does not fit `num_channels`.
+        """
+        key = (factor, num_channels)
+        if key not in self._folded:
+            weight = np.float32(factor)
+            step, offset = self.expand(self.step, num_channels), self.expand(self.offset, num_channels)
+            self._folded[key] = (weight * step, weight * offset)
+        return self._folded[key]
+
+    @cached_property
+    def _folded(self) -> dict[tuple[float, int], tuple[Float32Array, Float32Array]]:
+        return {}
 
     def expand(self, values: Float32Array, num_channels: int) -> Float32Array:
         """Return `values` [G] as [F] (per tensor, channel, group), or as [N, 1] (per node).
@@ -174,9 +192,7 @@ def quantize(x: Float32Array, law: AffineLaw) -> UInt8Array:
         docs/numerics.md, "The rounding law". Departure: none.
     """
     num_channels = x.shape[-1]
-    inv_scale, phase, zero_point = (
-        law.expand(v, num_channels) for v in (law.inv_scale, law.phase, law.zero_point)
-    )
+    inv_scale, phase, zero_point = (law.expand(v, num_channels) for v in (law.inv_scale, law.phase, law.zero_point))
     rounded = np.rint(x * inv_scale + phase) + zero_point
     codes = np.clip(rounded, np.float32(0), np.float32(law.fine_qmax))
     if law.divisor > 1:

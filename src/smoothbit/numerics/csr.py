@@ -145,8 +145,7 @@ def csr_from_coo(
         if len(index) and (index.min() < 0 or index.max() >= bound):
             bad = int(index.min() if index.min() < 0 else index.max())
             raise ArgumentError(
-                f"Expected `{name}` to be in [0, {bound}) (got {bad}). "
-                "Check the edge list against the number of nodes."
+                f"Expected `{name}` to be in [0, {bound}) (got {bad}). Check the edge list against the number of nodes."
             )
     order = np.argsort(rows * num_cols + cols, kind="stable")
     indptr = np.zeros(num_rows + 1, dtype=np.int64)

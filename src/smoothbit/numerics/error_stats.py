@@ -71,8 +71,6 @@ def _decibel(signal: float, noise: float) -> float:
 
 def _share_clipped(x: Float32Array, law: AffineLaw) -> float:
     num_channels = x.shape[-1]
-    inv_scale, phase, zero_point = (
-        law.expand(v, num_channels) for v in (law.inv_scale, law.phase, law.zero_point)
-    )
+    inv_scale, phase, zero_point = (law.expand(v, num_channels) for v in (law.inv_scale, law.phase, law.zero_point))
     fine = np.rint(x * inv_scale + phase) + zero_point
     return float(np.mean((fine < 0) | (fine > law.fine_qmax)))

@@ -66,19 +66,13 @@ def write_facebook100(path: Path, metadata: np.ndarray | None = None) -> None:
     scipy.io.savemat(path, {"A": adjacency, "local_info": metadata.astype(np.uint16)})
 
 
-def write_musae(
-    folder: Path, page_types: tuple[str, ...] = ("tvshow", "company", "company", "politician")
-) -> None:
+def write_musae(folder: Path, page_types: tuple[str, ...] = ("tvshow", "company", "company", "politician")) -> None:
     """Write four pages with a self-loop at page 3; page 1 has no words."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "facebook_edges.csv").write_text("id_1,id_2\n0,1\n2,1\n3,3\n", encoding="utf-8")
-    (folder / "facebook.json").write_text(
-        json.dumps({"2": [4, 0], "0": [1], "3": [2], "1": []}), encoding="utf-8"
-    )
+    (folder / "facebook.json").write_text(json.dumps({"2": [4, 0], "0": [1], "3": [2], "1": []}), encoding="utf-8")
     rows = [f'{i},{9 + i},"a, ""b"" é",{page_type}' for i, page_type in enumerate(page_types)]
-    (folder / "facebook_target.csv").write_text(
-        "id,facebook_id,page_name,page_type\n" + "\n".join(rows), "utf-8"
-    )
+    (folder / "facebook_target.csv").write_text("id,facebook_id,page_name,page_type\n" + "\n".join(rows), "utf-8")
 
 
 def write_planetoid(folder: Path, name: str, num_classes: int = 7) -> None:

@@ -54,18 +54,14 @@ def test_label_out_of_range(label: int, shown: str) -> None:
         build(labels=np.array([0, label, 0, 0]))
 
 
-@pytest.mark.parametrize(
-    "labels", [np.array([0, 1, 0]), np.array([0, 1, 0, 1], dtype=np.int32)], ids=["3", "int32"]
-)
+@pytest.mark.parametrize("labels", [np.array([0, 1, 0]), np.array([0, 1, 0, 1], dtype=np.int32)], ids=["3", "int32"])
 def test_labels_that_do_not_fit(labels: np.ndarray) -> None:
     with pytest.raises(ShapeError, match=r"Expected `labels` to be int64 \[4\] \(got int"):
         build(labels=labels)
 
 
 def test_adjacency_of_another_size() -> None:
-    with pytest.raises(
-        ShapeError, match=r"Expected `adjacency` to be \[4, 4\] without values \(got \[3, 3\]\)"
-    ):
+    with pytest.raises(ShapeError, match=r"Expected `adjacency` to be \[4, 4\] without values \(got \[3, 3\]\)"):
         build(adjacency=undirected_csr([0], [1], 3))
 
 
@@ -82,16 +78,12 @@ def test_edge_out_of_range() -> None:
 
 def test_duplicate_neighbour() -> None:
     double = csr_from_coo(np.array([0, 0, 1, 1]), np.array([1, 1, 0, 0]), 4, 4)
-    with pytest.raises(
-        DatasetError, match=r"each neighbour once, in increasing order \(got a violation in row 0"
-    ):
+    with pytest.raises(DatasetError, match=r"each neighbour once, in increasing order \(got a violation in row 0"):
         build(adjacency=double)
 
 
 def test_one_way_edge() -> None:
-    with pytest.raises(
-        DatasetError, match=r"`adjacency` to be symmetric \(got 2 -> 0 without its mirror image\)"
-    ):
+    with pytest.raises(DatasetError, match=r"`adjacency` to be symmetric \(got 2 -> 0 without its mirror image\)"):
         build(adjacency=csr_from_coo(np.array([0]), np.array([2]), 4, 4))
 
 

@@ -21,9 +21,7 @@ def check_simple(graph: CSR, num_nodes: int, num_edges: int) -> None:
 
 
 @given(st.integers(0, 30), st.floats(0, 1), st.integers(0, 3), st.floats(2.05, 5))
-def test_powerlaw_counts_up_to_the_complete_graph(
-    nodes: int, share: float, seed: int, exponent: float
-) -> None:
+def test_powerlaw_counts_up_to_the_complete_graph(nodes: int, share: float, seed: int, exponent: float) -> None:
     num_edges = 2 * round(share * nodes * (nodes - 1) / 2) if nodes else 0
     check_simple(powerlaw_graph(nodes, num_edges, seed, exponent), nodes, num_edges)
 

@@ -78,9 +78,7 @@ def test_plain_public_takes_the_split_at_seed_modulo_count() -> None:
     ],
 )
 def test_unknown_name_suggests_the_nearest(name: str, hint: str) -> None:
-    with pytest.raises(
-        ArgumentError, match=rf"Expected `name` to be a split of this dataset .got '{name}'.*{hint}"
-    ):
+    with pytest.raises(ArgumentError, match=rf"Expected `name` to be a split of this dataset .got '{name}'.*{hint}"):
         make_split(BALANCED, public(10), name)
 
 

@@ -36,9 +36,7 @@ def test_sorted_unique_is_numpys(keys: list[int], kind: str) -> None:
     assert sorted_unique(np.array(keys, dtype=np.int64), kind).tolist() == sorted(set(keys))
 
 
-@pytest.mark.parametrize(
-    ("ends", "shown"), [(([0], [5]), "`targets`.*got 5"), (([-1], [0]), "`sources`.*got -1")]
-)
+@pytest.mark.parametrize(("ends", "shown"), [(([0], [5]), "`targets`.*got 5"), (([-1], [0]), "`sources`.*got -1")])
 def test_edge_out_of_range(ends: tuple[list[int], list[int]], shown: str) -> None:
     with pytest.raises(ArgumentError, match=shown):
         undirected_csr(np.array(ends[0]), np.array(ends[1]), 5)

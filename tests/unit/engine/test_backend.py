@@ -25,7 +25,9 @@ def test_dual_update_is_the_same_in_numpy_and_torch(norm, has_state):
         second = TorchBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, chosen)
         np.testing.assert_array_equal(first, second)
     if norm == "l21":
-        lengths = torch.from_numpy(KernelBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, None)).norm(dim=1)
+        lengths = torch.from_numpy(KernelBackend().dual_update(state, primal, incidence, 0.7, 0.8, norm, None)).norm(
+            dim=1
+        )
         # Two roundings in the length and one in the factor: 4 * 2**-24 relative.
         assert float(lengths.max()) <= 0.8 * (1 + 4 * 2**-24)
 

@@ -10,12 +10,7 @@ import numpy as np
 def same(a: object, b: object) -> bool:
     """Whether two trees of dataclasses, tuples and arrays are equal in type and in every bit of an array."""
     if isinstance(a, np.ndarray):
-        return (
-            isinstance(b, np.ndarray)
-            and a.dtype == b.dtype
-            and a.shape == b.shape
-            and a.tobytes() == b.tobytes()
-        )
+        return isinstance(b, np.ndarray) and a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
     if type(a) is not type(b):
         return False
     if is_dataclass(a):

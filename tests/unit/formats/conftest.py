@@ -40,9 +40,7 @@ class Parts:
 
     def save(self, path: Path) -> Path:
         texts = {key: json.dumps(value) for key, value in self.json.items()}
-        write_container(
-            path, self.tensors, {**texts, **{k: v for k, v in self.metadata.items() if k not in texts}}
-        )
+        write_container(path, self.tensors, {**texts, **{k: v for k, v in self.metadata.items() if k not in texts}})
         return path
 
 

@@ -56,18 +56,14 @@ def test_round_trip(tmp_path, mmap):
 def test_safetensors_reads_what_we_write(tmp_path):
     write_container(tmp_path / "a", TENSORS, METADATA)
     found = safetensors.numpy.load_file(tmp_path / "a")
-    assert {name: array.tobytes() for name, array in found.items()} == {
-        n: a.tobytes() for n, a in TENSORS.items()
-    }
+    assert {name: array.tobytes() for name, array in found.items()} == {n: a.tobytes() for n, a in TENSORS.items()}
 
 
 def test_we_read_what_safetensors_writes(tmp_path):
     safetensors.numpy.save_file(TENSORS, tmp_path / "a", metadata=METADATA)
     container = read_container(tmp_path / "a")
     assert container.metadata == METADATA
-    assert {n: a.tobytes() for n, a in container.tensors.items()} == {
-        n: a.tobytes() for n, a in TENSORS.items()
-    }
+    assert {n: a.tobytes() for n, a in container.tensors.items()} == {n: a.tobytes() for n, a in TENSORS.items()}
 
 
 def test_file_without_tensors_or_metadata(tmp_path):
@@ -110,9 +106,7 @@ def test_a_mapped_file_can_be_replaced(tmp_path):
 
 
 def test_other_dtypes_are_not_written():
-    with pytest.raises(
-        ArgumentError, match=r"`x` to be one of U8, I32, I64, F32 \(got 'float64'\). Convert it"
-    ):
+    with pytest.raises(ArgumentError, match=r"`x` to be one of U8, I32, I64, F32 \(got 'float64'\). Convert it"):
         encode_header({"x": np.zeros(1)}, {})
 
 
@@ -131,9 +125,7 @@ def test_file_shorter_than_its_header(tmp_path, content, match):
 
 
 def test_header_length_is_capped(tmp_path):
-    with pytest.raises(
-        HeaderError, match=r"`header length` to be at most 100000000 \(got 1152921504606846976\)"
-    ):
+    with pytest.raises(HeaderError, match=r"`header length` to be at most 100000000 \(got 1152921504606846976\)"):
         read_container(save(tmp_path / "a", b"{}", length=1 << 60))
 
 

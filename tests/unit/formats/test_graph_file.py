@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
-from tests.unit.formats.comparison import same
 
 from smoothbit.errors import ArgumentError, SchemaError, TensorError, ValueRangeError, VersionError
 from smoothbit.formats import GraphFile, PackedFeatures, PackedTensor, read_graph, write_graph
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
+from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
+from tests.unit.formats.comparison import same
 
 PATTERN = csr_from_coo([0, 2, 2], [1, 3, 0], 5, 4)
 ROW_SCALE = np.arange(5, dtype=np.float32)
@@ -42,9 +42,7 @@ def reread(graph, tmp_path, **options):
     return read_graph(tmp_path / "g.smoothbit", **options)
 
 
-@pytest.mark.parametrize(
-    "options", [{}, {"mmap": False}, {"validate": False}], ids=["mapped", "copied", "trusted"]
-)
+@pytest.mark.parametrize("options", [{}, {"mmap": False}, {"validate": False}], ids=["mapped", "copied", "trusted"])
 @pytest.mark.parametrize("features", FEATURES.values(), ids=FEATURES)
 def test_round_trip(tmp_path, features, options):
     graph = GraphFile(tiny_adjacency(), features, np.int32([0, 1, 2, 0, -1]), "tiny", 3)
@@ -217,9 +215,7 @@ DENSE_PACKED = {
     "sparse law": (
         lambda p: (
             p.graph.update(features="sparse_packed")
-            or p.tensors.update(
-                {"features.indptr": np.zeros(6, np.int64), "features.indices": np.zeros(0, np.int32)}
-            )
+            or p.tensors.update({"features.indptr": np.zeros(6, np.int64), "features.indices": np.zeros(0, np.int32)})
         ),
         ValueRangeError,
         r"`graph.laws` to be per_tensor for sparse_packed \(got 'per_channel'\)",

@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
 
 from smoothbit.errors import ShapeError
 from smoothbit.formats import GraphFile, PackedFeatures, PackedTensor
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
+from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
 
 PATTERN = csr_from_coo([0, 2], [1, 3], 5, 4)
 LAW = per_tensor_law(2, 0.5, 1)
@@ -62,9 +62,7 @@ def test_sparse_codes_must_fit_the_pattern(codes, pattern):
 
 def test_sparse_codes_have_one_law():
     law = AffineLaw(2, *(np.ones(2, np.float32) for _ in range(3)), "per_channel")
-    with pytest.raises(
-        ShapeError, match=r"law of sparse codes to be per_tensor \(got per_channel\). Use `row_scale`"
-    ):
+    with pytest.raises(ShapeError, match=r"law of sparse codes to be per_tensor \(got per_channel\). Use `row_scale`"):
         PackedFeatures(sparse_codes(2, law), PATTERN)
 
 
@@ -86,7 +84,5 @@ def test_features_must_fit():
 
 @pytest.mark.parametrize("labels", [np.zeros(4, np.int32), np.zeros(5, np.int8)], ids=["short", "int8"])
 def test_labels_must_fit(labels):
-    with pytest.raises(
-        ShapeError, match=r"`labels` to be int32 or int64 \[5\] \(got int\d+ \[\d\]\). Pass one class"
-    ):
+    with pytest.raises(ShapeError, match=r"`labels` to be int32 or int64 \[5\] \(got int\d+ \[\d\]\). Pass one class"):
         GraphFile(tiny_adjacency(), Features(PATTERN), labels)

@@ -34,9 +34,7 @@ def test_empty_arrays_pass():
 
 @pytest.mark.parametrize("ends", [(1, 3), (0, 4), (0, 2)])
 def test_row_ends(ends):
-    with pytest.raises(
-        ValueRangeError, match=rf"`tensor indptr` to be from 0 to 3 \(got \[{ends[0]}, {ends[1]}\]\)"
-    ):
+    with pytest.raises(ValueRangeError, match=rf"`tensor indptr` to be from 0 to 3 \(got \[{ends[0]}, {ends[1]}\]\)"):
         graph_values.check_row_ends(np.array(ends), 3, "indptr")
 
 

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.unit.formats.comparison import same
 
 from smoothbit.errors import ArgumentError, SchemaError, TensorError, ValueRangeError
 from smoothbit.formats.law_table import LawWriter, check_width, read_laws
 from smoothbit.formats.record import Record, TensorShelf
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from tests.unit.formats.comparison import same
 
 RUN = [1, 2, "per_tensor", 1, 0, 1, 0]
 
@@ -79,9 +79,7 @@ def test_no_laws_no_tensors():
 def test_zero_point_must_fit_a_byte(zero_point):
     writer = LawWriter()
     writer.add(law(zero_point=(zero_point,)))
-    with pytest.raises(
-        ArgumentError, match=rf"`zero_point` to be an integer in \[0, 255\] \(got {zero_point}"
-    ):
+    with pytest.raises(ArgumentError, match=rf"`zero_point` to be an integer in \[0, 255\] \(got {zero_point}"):
         writer.tensors()
 
 
@@ -176,8 +174,6 @@ def test_check_width(case, width, match):
         check_width(CASES[case], width, "op.output")
 
 
-@pytest.mark.parametrize(
-    ("case", "width"), [("per-tensor", 9), ("per-channel", 3), ("per-group", 5), ("per-group", 8)]
-)
+@pytest.mark.parametrize(("case", "width"), [("per-tensor", 9), ("per-channel", 3), ("per-group", 5), ("per-group", 8)])
 def test_check_width_accepts(case, width):
     assert check_width(CASES[case], width, "op.output") is CASES[case]

@@ -4,8 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.golden.make_golden import tiny_float_model, tiny_model
-from tests.unit.formats.comparison import same
 
 from smoothbit.errors import (
     ArgumentError,
@@ -18,6 +16,8 @@ from smoothbit.errors import (
 from smoothbit.formats import PackedModel, PackedTensor, model_bytes, read_model, write_model
 from smoothbit.formats.schema import DiffuseOp, FeaturesOp, LinearOp, ModelInfo, Plan
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from tests.golden.make_golden import tiny_float_model, tiny_model
+from tests.unit.formats.comparison import same
 
 # Bytes a Cora model may spend on all but codes and biases, so that it stays under a sixteenth of FP32.
 OVERHEAD_BUDGET = 2_600
@@ -42,9 +42,7 @@ def test_odd_float64_coefficients_survive(tmp_path):
     ops = tiny_model().plan.ops
     plan = replace(tiny_model().plan, ops=(*ops[:3], replace(ops[3], **weights)))
     write_model(tmp_path / "m.smoothbit", PackedModel(plan, tiny_model().info))
-    assert {
-        name: getattr(read_model(tmp_path / "m.smoothbit").plan.ops[3], name) for name in weights
-    } == weights
+    assert {name: getattr(read_model(tmp_path / "m.smoothbit").plan.ops[3], name) for name in weights} == weights
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)

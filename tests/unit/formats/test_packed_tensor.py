@@ -30,7 +30,5 @@ def test_longer_rows_hold_the_same_tensor():
     ids=["short", "1-d", "int8"],
 )
 def test_data_must_be_rows_of_bytes(data):
-    with pytest.raises(
-        ShapeError, match=r"`data` to be uint8 \[N, >= 2\] \(got u?int8 \[2.*Pack 5 codes to a row"
-    ):
+    with pytest.raises(ShapeError, match=r"`data` to be uint8 \[N, >= 2\] \(got u?int8 \[2.*Pack 5 codes to a row"):
         PackedTensor(data, 5, LAW)

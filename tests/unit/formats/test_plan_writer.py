@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.golden.make_golden import tiny_float_model, tiny_model
 
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.schema import Plan
+from tests.golden.make_golden import tiny_float_model, tiny_model
 
 
 def with_op(position, **fields):

@@ -109,9 +109,7 @@ def test_superfluous_tensor(is_newer, error):
         TensorShelf({"extra": np.zeros(1)}, is_newer).finish()
 
 
-@pytest.mark.parametrize(
-    ("version", "is_newer"), [("1.0", False), ("1.2", False), ("1.3", True), ("1.10", True)]
-)
+@pytest.mark.parametrize(("version", "is_newer"), [("1.0", False), ("1.2", False), ("1.3", True), ("1.10", True)])
 def test_minor_versions_open(version, is_newer):
     assert open_metadata({"format": "f", "format_version": version}, "f", "1.2").is_newer is is_newer
 

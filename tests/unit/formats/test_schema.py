@@ -3,9 +3,9 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 
 import pytest
-from tests.golden.make_golden import tiny_float_model, tiny_model
 
 from smoothbit.formats.schema import OP_KINDS, ModelInfo
+from tests.golden.make_golden import tiny_float_model, tiny_model
 
 
 def test_every_kind_of_operation_has_a_golden_file():

@@ -142,9 +142,7 @@ def test_refusals(make, error, match):
         make()
 
 
-@pytest.mark.parametrize(
-    ("granularity", "group_size", "expected"), [("per_channel", 0, 5), ("per_group", 2, 3)]
-)
+@pytest.mark.parametrize(("granularity", "group_size", "expected"), [("per_channel", 0, 5), ("per_group", 2, 3)])
 def test_law_must_fit_the_channels(granularity, group_size, expected):
     one = law(2, (1, 2), (0, 0), (0, 0), granularity=granularity, group_size=group_size)
     with pytest.raises(ShapeError, match=rf"`scale` to have {expected} elements for 5 channels \(got 2\)"):

@@ -47,7 +47,5 @@ def test_clipping_of_a_truncated_law_counts_fine_codes():
 
 
 def test_nothing_to_measure():
-    with pytest.raises(
-        ShapeError, match=r"`x` to have elements \(got shape \[0, 3\]\). Pass calibration data"
-    ):
+    with pytest.raises(ShapeError, match=r"`x` to have elements \(got shape \[0, 3\]\). Pass calibration data"):
         error_stats(np.zeros((0, 3), np.float32), LAW)

@@ -49,25 +49,17 @@ def test_padding_bits(row, sound):
 
 @pytest.mark.parametrize(("codes", "bad"), [([0, 4], 4), ([-1, 0], -1), ([-1, 9], -1)])
 def test_codes_must_fit(codes, bad):
-    with pytest.raises(
-        ArgumentError, match=rf"`codes` to be in \[0, 3\] \(got {bad}\). Quantize before packing"
-    ):
+    with pytest.raises(ArgumentError, match=rf"`codes` to be in \[0, 3\] \(got {bad}\). Quantize before packing"):
         pack(np.array(codes), 2)
 
 
-@pytest.mark.parametrize(
-    "call", [lambda: pack(np.zeros(3, int), 3), lambda: unpack(np.zeros(3, np.uint8), 3, 1)]
-)
+@pytest.mark.parametrize("call", [lambda: pack(np.zeros(3, int), 3), lambda: unpack(np.zeros(3, np.uint8), 3, 1)])
 def test_width_must_be_known(call):
     with pytest.raises(ArgumentError, match="`num_bits` to be one of"):
         call()
 
 
-@pytest.mark.parametrize(
-    "packed", [np.zeros((2, 1), np.uint8), np.zeros((2, 2), np.int8)], ids=["short", "int8"]
-)
+@pytest.mark.parametrize("packed", [np.zeros((2, 1), np.uint8), np.zeros((2, 2), np.int8)], ids=["short", "int8"])
 def test_rows_must_be_long_enough(packed):
-    with pytest.raises(
-        ShapeError, match=r"`packed` to be uint8 with rows of at least 2 bytes \(got u?int8 \[2, \d\]"
-    ):
+    with pytest.raises(ShapeError, match=r"`packed` to be uint8 with rows of at least 2 bytes \(got u?int8 \[2, \d\]"):
         unpack(packed, 2, 5)

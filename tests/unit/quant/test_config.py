@@ -37,7 +37,10 @@ def test_float_config_makes_float_stages():
     [
         ({"quantizer": "qrl"}, "Expected quantizer to be a registered name .got 'qrl'.. Did you mean 'qlr'"),
         ({"num_bits": 3}, "Expected `num_bits` to be one of 1, 2, 4, 8, 32 .got 3."),
-        ({"stage_bits": {"message": 2}}, "Expected a stage name in `stage_bits` .got 'message'.. Did you mean 'messages'"),
+        (
+            {"stage_bits": {"message": 2}},
+            "Expected a stage name in `stage_bits` .got 'message'.. Did you mean 'messages'",
+        ),
     ],
     ids=["quantizer", "bits", "stage"],
 )

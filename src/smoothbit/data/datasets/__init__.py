@@ -16,9 +16,7 @@ from smoothbit.data.datasets.registry import DatasetSource as DatasetSource
 from smoothbit.data.datasets.registry import datasets as datasets
 
 
-def load_dataset(
-    name: str, data_root: str | Path | None = None, cache_dir: str | Path | None = None
-) -> Dataset:
+def load_dataset(name: str, data_root: str | Path | None = None, cache_dir: str | Path | None = None) -> Dataset:
     """Load a dataset by name, whatever its case; nothing is written under the data root.
 
     Args:

@@ -99,8 +99,7 @@ class GeniusSource(LinkxSource):
         if not np.isfinite(features).all():
             node = int(np.argmax(~np.isfinite(features).all(axis=1)))
             raise DatasetError(
-                f"Expected `node_feat` to be finite (got {features[node]} at node {node}). "
-                "Remove such values."
+                f"Expected `node_feat` to be finite (got {features[node]} at node {node}). Remove such values."
             )
         return Dataset(
             self.name,

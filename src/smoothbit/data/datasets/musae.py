@@ -64,9 +64,7 @@ def _read_labels(path: Path) -> Int64Array:
         rows = [(int(row["id"]), row["page_type"]) for row in csv.DictReader(lines)]
     for position, (node, _) in enumerate(rows):
         if node != position:
-            raise DatasetError(
-                f"Expected `id` to count from 0 (got {node} in row {position}). Restore {path.name}."
-            )
+            raise DatasetError(f"Expected `id` to count from 0 (got {node} in row {position}). Restore {path.name}.")
     unknown = [(node, page_type) for node, page_type in rows if page_type not in PAGE_TYPES]
     if unknown:
         raise DatasetError(

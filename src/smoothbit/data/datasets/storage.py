@@ -23,9 +23,7 @@ CACHE_VARIABLE = "SMOOTHBIT_CACHE"
 TIMEOUT_S = 30.0
 
 
-def locate(
-    folder: str, files: Mapping[str, str], data_root: str | Path | None, cache_dir: str | Path | None
-) -> Path:
+def locate(folder: str, files: Mapping[str, str], data_root: str | Path | None, cache_dir: str | Path | None) -> Path:
     """Return a folder that holds all `files`.
 
     Args:

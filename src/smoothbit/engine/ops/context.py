@@ -63,7 +63,11 @@ class Context:
         return value
 
     def combine(
-        self, terms: Sequence[Term], like: Dense, law: AffineLaw | None, stage: str,
+        self,
+        terms: Sequence[Term],
+        like: Dense,
+        law: AffineLaw | None,
+        stage: str,
         output_row_scale: Float32Array | None = None,
     ) -> Dense:
         """Add terms and quantize the result by `law`."""
@@ -72,8 +76,15 @@ class Context:
         return self.finish(self.backend.combine(num_rows(like), epilogue), channels, law, stage)
 
     def mean(
-        self, source: Dense, *, weight: float, aggregate: AffineLaw | None, terms: Sequence[Term] = (),
-        output: AffineLaw | None, output_row_scale: Float32Array | None = None, stage: str,
+        self,
+        source: Dense,
+        *,
+        weight: float,
+        aggregate: AffineLaw | None,
+        terms: Sequence[Term] = (),
+        output: AffineLaw | None,
+        output_row_scale: Float32Array | None = None,
+        stage: str,
     ) -> Dense:
         """Return quantize(weight * aggregate(D^-1 A~ source) + terms, output).
 
@@ -89,21 +100,29 @@ class Context:
         if not isinstance(source, PackedTensor):
             return self._mean_f32(source, weight, aggregate, terms, output, output_row_scale, stage)
         law, channels = source.law, source.num_channels
-        fold = np.float32(weight if aggregate is None else 1.0)
+        step, offset = law.folded(weight if aggregate is None else 1.0, channels)
         epilogue = Epilogue(
             channels,
-            col_scale=fold * law.expand(law.step, channels),
+            col_scale=step,
             row_scale=self.graph.inv_degree,
-            col_bias=fold * law.expand(law.offset, channels),
+            col_bias=offset,
             **aggregate_fields(aggregate, weight, channels),
-            terms=tuple(terms), output_row_scale=output_row_scale, output=output,
+            terms=tuple(terms),
+            output_row_scale=output_row_scale,
+            output=output,
         )
         array = self.backend.spmm(self.graph.csr, source.data, law.num_bits, None, epilogue)
         return self.finish(array, channels, output, stage)
 
     def _mean_f32(
-        self, source: Float32Array, weight: float, aggregate: AffineLaw | None, terms: Sequence[Term],
-        output: AffineLaw | None, output_row_scale: Float32Array | None, stage: str,
+        self,
+        source: Float32Array,
+        weight: float,
+        aggregate: AffineLaw | None,
+        terms: Sequence[Term],
+        output: AffineLaw | None,
+        output_row_scale: Float32Array | None,
+        stage: str,
     ) -> Dense:
         fold = weight if aggregate is None else 1.0
         mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold)
@@ -117,9 +136,5 @@ def aggregate_fields(aggregate: AffineLaw | None, weight: float, channels: int) 
     """Return the epilogue's aggregate arguments, the mixing coefficient folded in."""
     if aggregate is None:
         return {}
-    factor = np.float32(weight)
-    return {
-        "aggregate": aggregate,
-        "aggregate_step": factor * aggregate.expand(aggregate.step, channels),
-        "aggregate_offset": factor * aggregate.expand(aggregate.offset, channels),
-    }
+    step, offset = aggregate.folded(weight, channels)
+    return {"aggregate": aggregate, "aggregate_step": step, "aggregate_offset": offset}

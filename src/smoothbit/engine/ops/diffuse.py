@@ -29,12 +29,8 @@ def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: 
     }
     if not op.correction_self or (op.correction_self[step] == 0 and op.correction_aggregate[step] == 0):
         terms = _state_terms(op, context, source, message, op.self_weight)
-        return context.mean(
-            message, weight=op.aggregate_weight, aggregate=op.aggregates[step], terms=terms, **output
-        )
-    aggregate = context.mean(
-        message, weight=1.0, aggregate=None, output=op.aggregates[step], stage=f"aggregate{step}"
-    )
+        return context.mean(message, weight=op.aggregate_weight, aggregate=op.aggregates[step], terms=terms, **output)
+    aggregate = context.mean(message, weight=1.0, aggregate=None, output=op.aggregates[step], stage=f"aggregate{step}")
     mixed = term(aggregate, op.aggregate_weight)
     change = [mixed, *_state_terms(op, context, source, message, op.self_weight - 1.0)]
     delta = context.combine(change, message, op.deltas[step], f"delta{step}")

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
 
 from smoothbit.engine.ops.context import OPS, Context
 from smoothbit.engine.values import Dense, num_channels, term
@@ -34,7 +31,12 @@ def run_elastic(op: ElasticOp, context: Context) -> Dense:
             primal = _divergence(op, context, dual, smooth, op.primals[step], f"primal{step}")
         dual = _dual(op, context, dual, primal, op.duals[step], step)
         message = _divergence(
-            op, context, dual, smooth, op.updates[step], f"update{step}",
+            op,
+            context,
+            dual,
+            smooth,
+            op.updates[step],
+            f"update{step}",
             output_row_scale=context.graph.sqrt_degree if step == op.num_steps - 1 else None,
         )
     return message
@@ -44,14 +46,24 @@ def _dual(
     op: ElasticOp, context: Context, dual: Dense | None, primal: Dense, law: AffineLaw | None, step: int
 ) -> Dense:
     array = context.backend.dual_update(
-        None if dual is None else _values(dual), _values(primal), context.graph.incidence,
-        op.beta, op.l1_weight, op.norm, law,
+        None if dual is None else _values(dual),
+        _values(primal),
+        context.graph.incidence,
+        op.beta,
+        op.l1_weight,
+        op.norm,
+        law,
     )
     return context.finish(array, num_channels(primal), law, f"dual{step}")
 
 
 def _divergence(
-    op: ElasticOp, context: Context, dual: Dense, terms: Sequence[Term], law: AffineLaw | None, stage: str,
+    op: ElasticOp,
+    context: Context,
+    dual: Dense,
+    terms: Sequence[Term],
+    law: AffineLaw | None,
+    stage: str,
     output_row_scale: Float32Array | None = None,
 ) -> Dense:
     """Return quantize(terms - gamma D^-1 B' Z, law)."""
@@ -59,17 +71,19 @@ def _divergence(
     if not isinstance(dual, PackedTensor):
         pulled = context.backend.spmm_f32(incidence.signed, dual, graph.inv_degree, -op.gamma)
         return context.combine([term(pulled, 1.0), *terms], pulled, law, stage, output_row_scale)
-    channels, factor = dual.num_channels, np.float32(-op.gamma)
-    fields: dict[str, Any] = {
-        "col_scale": factor * dual.law.expand(dual.law.step, channels),
-        "row_term": incidence.row_signs,
-        "col_term": factor * dual.law.expand(dual.law.offset, channels),
-        "row_scale": graph.inv_degree,
-    }
-    epilogue = Epilogue(channels, **fields, terms=tuple(terms), output_row_scale=output_row_scale, output=law)
-    array = context.backend.spmm(
-        incidence.transposed, dual.data, dual.law.num_bits, incidence.signs, epilogue
+    channels = dual.num_channels
+    step, offset = dual.law.folded(-op.gamma, channels)
+    epilogue = Epilogue(
+        channels,
+        col_scale=step,
+        row_term=incidence.row_signs,
+        col_term=offset,
+        row_scale=graph.inv_degree,
+        terms=tuple(terms),
+        output_row_scale=output_row_scale,
+        output=law,
     )
+    array = context.backend.spmm(incidence.transposed, dual.data, dual.law.num_bits, incidence.signs, epilogue)
     return context.finish(array, channels, law, stage)
 
 

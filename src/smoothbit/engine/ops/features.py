@@ -6,7 +6,7 @@ import numpy as np
 
 from smoothbit.engine.ops.context import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
-from smoothbit.errors import ShapeError
+from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp
 from smoothbit.numerics.affine import AffineLaw, quantize
@@ -21,6 +21,7 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
 
     Raises:
         ShapeError: the model was trained on another number of features.
+        ArgumentError: the features are sparse and the law's grid does not hold 0.
     """
     features = context.features
     if features.num_features != op.num_features:
@@ -36,6 +37,11 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
 def _quantized(features: Features, law: AffineLaw) -> Value:
     if not isinstance(features.matrix, CSR):
         return PackedTensor.from_values(_scaled(features), law)
+    if law.phase[0] != 0:
+        raise ArgumentError(
+            f"Expected the law of sparse features to hold 0 (got phase {law.phase[0]}). "
+            "Pass dense features, as the model was trained on."
+        )
     matrix = features.matrix
     one = _integers(np.ones(1, np.float32), law)[0]
     if matrix.values is None and one == 1:  # binary features at rest: nothing to compute for each entry

@@ -30,7 +30,11 @@ def run_linear(op: LinearOp, context: Context) -> Dense:
     else:
         assert isinstance(source, PackedTensor)
         array = context.backend.gemm(
-            source.data, source.law.num_bits, source.num_channels, op.weight.data, op.weight.law.num_bits,
+            source.data,
+            source.law.num_bits,
+            source.num_channels,
+            op.weight.data,
+            op.weight.law.num_bits,
             _dense_epilogue(op, source),
         )
     return context.finish(array, op.weight.num_channels, op.output, "activations")

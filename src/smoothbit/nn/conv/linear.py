@@ -31,7 +31,13 @@ class QuantLinear(nn.Module):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, quant: QuantConfig, *, has_relu: bool, has_output_quantizer: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        quant: QuantConfig,
+        *,
+        has_relu: bool,
+        has_output_quantizer: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels))

@@ -55,7 +55,9 @@ class SMPNetConfig:
 
     def __post_init__(self) -> None:
         if self.order not in ORDERS:
-            raise ArgumentError(f"Expected `order` to be one of {', '.join(ORDERS)} (got {self.order!r}). Use {ORDERS[0]}.")
+            raise ArgumentError(
+                f"Expected `order` to be one of {', '.join(ORDERS)} (got {self.order!r}). Use {ORDERS[0]}."
+            )
         if self.input_kind not in INPUT_KINDS:
             raise ArgumentError(
                 f"Expected `input_kind` to be one of {', '.join(INPUT_KINDS)} (got {self.input_kind!r}). "
@@ -65,7 +67,9 @@ class SMPNetConfig:
             raise ArgumentError(f"Expected `dropout` to be in [0, 1) (got {self.dropout}). The paper uses 0.8 on Cora.")
         for name in ("num_features", "num_classes", "hidden_channels", "num_steps"):
             if getattr(self, name) < 1:
-                raise ArgumentError(f"Expected `{name}` to be at least 1 (got {getattr(self, name)}). Check the data set.")
+                raise ArgumentError(
+                    f"Expected `{name}` to be at least 1 (got {getattr(self, name)}). Check the data set."
+                )
         PROPAGATIONS.resolve(self.propagation)
 
     def to_json(self) -> dict[str, object]:

@@ -22,7 +22,12 @@ class APPNPPropagation(Diffusion):
     """
 
     def __init__(
-        self, num_steps: int, num_channels: int, quant: QuantConfig, *, has_output_quantizer: bool = False,
+        self,
+        num_steps: int,
+        num_channels: int,
+        quant: QuantConfig,
+        *,
+        has_output_quantizer: bool = False,
         teleport: float = 0.1,
     ) -> None:
         super().__init__(num_steps, num_channels, quant, has_output_quantizer=has_output_quantizer)

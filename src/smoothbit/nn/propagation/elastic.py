@@ -62,8 +62,15 @@ class ElasticPropagation(Propagation):
     """
 
     def __init__(
-        self, num_steps: int, num_channels: int, quant: QuantConfig, *, has_output_quantizer: bool = False,
-        l1_weight: float = 3.0, l2_weight: float = 3.0, norm: str = "l21",
+        self,
+        num_steps: int,
+        num_channels: int,
+        quant: QuantConfig,
+        *,
+        has_output_quantizer: bool = False,
+        l1_weight: float = 3.0,
+        l2_weight: float = 3.0,
+        norm: str = "l21",
     ) -> None:
         super().__init__(num_steps, num_channels, quant, has_output_quantizer=has_output_quantizer)
         if l1_weight <= 0 or l2_weight < 0:
@@ -105,9 +112,17 @@ class ElasticPropagation(Propagation):
     def to_op(self, source: int) -> ElasticOp:
         """Return the operation of the engine that reads value `source`."""
         return ElasticOp(
-            source=source, num_steps=self.num_steps, gamma=self.gamma, beta=self.beta, l1_weight=self.l1_weight,
-            norm=self.norm, message=self.message.law(), aggregates=laws(self.aggregates), primals=laws(self.primals),
-            duals=laws(self.duals), updates=laws(self.updates),
+            source=source,
+            num_steps=self.num_steps,
+            gamma=self.gamma,
+            beta=self.beta,
+            l1_weight=self.l1_weight,
+            norm=self.norm,
+            message=self.message.law(),
+            aggregates=laws(self.aggregates),
+            primals=laws(self.primals),
+            duals=laws(self.duals),
+            updates=laws(self.updates),
         )
 
     def extra_repr(self) -> str:

@@ -53,13 +53,24 @@ class SMPPropagation(Diffusion):
     multipliers: Tensor
 
     def __init__(
-        self, num_steps: int, num_channels: int, quant: QuantConfig, *, has_output_quantizer: bool = False,
-        smoothness: float = 9.0, step_size: float = 0.1, slack_step: float = 1e-5, multiplier_step: float = 0.13,
-        epsilon: float = 0.1, variant: str = "derived",
+        self,
+        num_steps: int,
+        num_channels: int,
+        quant: QuantConfig,
+        *,
+        has_output_quantizer: bool = False,
+        smoothness: float = 9.0,
+        step_size: float = 0.1,
+        slack_step: float = 1e-5,
+        multiplier_step: float = 0.13,
+        epsilon: float = 0.1,
+        variant: str = "derived",
     ) -> None:
         super().__init__(num_steps, num_channels, quant, has_output_quantizer=has_output_quantizer)
         if variant not in VARIANTS:
-            raise ArgumentError(f"Expected `variant` to be one of {', '.join(VARIANTS)} (got {variant!r}). Use derived.")
+            raise ArgumentError(
+                f"Expected `variant` to be one of {', '.join(VARIANTS)} (got {variant!r}). Use derived."
+            )
         self.variant = variant
         self.step_size = step_size
         self.slack_step = slack_step

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import write_npz_graph
 
 from smoothbit.data import load_dataset
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import write_npz_graph
 
 
 class TestDBLP(DatasetCase):
@@ -29,9 +29,7 @@ class TestCitationFullPubMed(DatasetCase):
     name, counts = "CitationFull-PubMed", (19_717, 44_324, 500, 3)
 
 
-@pytest.mark.parametrize(
-    ("name", "stem"), [("citationfull-cora", "cora"), ("cora_ml", "cora_ml"), ("dblp", "dblp")]
-)
+@pytest.mark.parametrize(("name", "stem"), [("citationfull-cora", "cora"), ("cora_ml", "cora_ml"), ("dblp", "dblp")])
 def test_reads_the_layout(root: Path, name: str, stem: str) -> None:
     write_npz_graph(root / f"citation_full/{stem}/raw/{stem}.npz")
     dataset = load_dataset(name, root)

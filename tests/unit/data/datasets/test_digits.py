@@ -1,9 +1,9 @@
 """Digits as a nearest-neighbour graph."""
 
 import numpy as np
-from tests.cases.dataset_case import DatasetCase
 
 from smoothbit.data.datasets.digits import nearest_neighbours
+from tests.cases.dataset_case import DatasetCase
 
 
 class TestDigits(DatasetCase):

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import LABELS, snapshot, write_npz_graph
 
 from smoothbit.data import load_dataset
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import LABELS, snapshot, write_npz_graph
 
 
 class TestComputers(DatasetCase):

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import snapshot, write_heterophilous
 
 from smoothbit.data import load_dataset
 from smoothbit.errors import DatasetError
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import snapshot, write_heterophilous
 
 
 class HeterophilousCase(DatasetCase):
@@ -81,7 +81,5 @@ def test_real_features_are_standardised(root: Path) -> None:
 )
 def test_inconsistent_file_is_named(root: Path, changes: dict[str, np.ndarray], shown: str) -> None:
     write_heterophilous(root / "heterophilous/actor.npz", **changes)
-    with pytest.raises(
-        DatasetError, match=rf"dataset 'actor' at .*heterophilous .*{shown}.*Restore actor.npz"
-    ):
+    with pytest.raises(DatasetError, match=rf"dataset 'actor' at .*heterophilous .*{shown}.*Restore actor.npz"):
         load_dataset("actor", root)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import scipy.io
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import snapshot, write_facebook100
 
 from smoothbit.data import load_dataset
 from smoothbit.data.datasets.linkx import one_hot_columns
 from smoothbit.errors import DatasetError
 from smoothbit.numerics.csr import CSR
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import snapshot, write_facebook100
 
 
 class TestCornell5(DatasetCase):

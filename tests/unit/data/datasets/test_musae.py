@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import snapshot, write_musae
 
 from smoothbit.data import load_dataset
 from smoothbit.errors import DatasetError
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import snapshot, write_musae
 
 
 class TestFacebook(DatasetCase):

@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.unit.data.raw_files import FEATURES, write_npz_graph
 
 from smoothbit.data.datasets.npz_graph import read_npz_graph
 from smoothbit.data.optional import optional_module
 from smoothbit.errors import ArgumentError, DatasetError
+from tests.unit.data.raw_files import FEATURES, write_npz_graph
 
 
 def read(path: Path, **changes: Any) -> Any:

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import snapshot, write_planetoid
 
 from smoothbit.data import load_dataset
 from smoothbit.errors import DatasetError
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import snapshot, write_planetoid
 
 
 class PlanetoidCase(DatasetCase):

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.cases.dataset_case import DatasetCase
-from tests.unit.data.raw_files import write_npz_graph
 
 from smoothbit.data import load_dataset
 from smoothbit.data.datasets import citation_full, datasets, gnn_benchmark, musae
 from smoothbit.errors import ArgumentError, DatasetError, MissingExtraError
+from tests.cases.dataset_case import DatasetCase
+from tests.unit.data.raw_files import write_npz_graph
 
 
 def cases(base: type[DatasetCase]) -> list[type[DatasetCase]]:
@@ -39,19 +39,13 @@ def test_names_are_unique_under_any_case() -> None:
     assert datasets.resolve("cOrA").name == "Cora"
 
 
-@pytest.mark.parametrize(
-    ("name", "nearest"), [("Cora2", "cora"), ("phto", "photo"), ("romanempire", "roman-empire")]
-)
+@pytest.mark.parametrize(("name", "nearest"), [("Cora2", "cora"), ("phto", "photo"), ("romanempire", "roman-empire")])
 def test_unknown_name_suggests_the_nearest(name: str, nearest: str) -> None:
-    with pytest.raises(
-        ArgumentError, match=rf"registered name .got '{name}'.*Did you mean '{nearest}'.*Valid names"
-    ):
+    with pytest.raises(ArgumentError, match=rf"registered name .got '{name}'.*Did you mean '{nearest}'.*Valid names"):
         load_dataset(name)
 
 
-def test_missing_set_is_downloaded_into_the_cache(
-    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_set_is_downloaded_into_the_cache(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_npz_graph(tmp_path / "remote/dblp.npz")
     monkeypatch.setattr(citation_full, "URL", (tmp_path / "remote").as_uri())
     dataset = load_dataset("DBLP", root, tmp_path / "cache")
@@ -66,16 +60,12 @@ def test_missing_set_without_network(root: Path, tmp_path: Path, monkeypatch: py
         load_dataset("facebook", root)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY\x01"], ids=["empty", "zip", "npy"]
-)
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 not a zip", b"\x93NUMPY\x01"], ids=["empty", "zip", "npy"])
 def test_damaged_file_is_named(root: Path, content: bytes) -> None:
     path = root / "amazon/Photo/raw/amazon_electronics_photo.npz"
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(
-        DatasetError, match=r"dataset 'Photo' at .*readable and consistent .*Restore amazon_elec"
-    ):
+    with pytest.raises(DatasetError, match=r"dataset 'Photo' at .*readable and consistent .*Restore amazon_elec"):
         load_dataset("Photo", root)
 
 

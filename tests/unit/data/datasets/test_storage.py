@@ -37,9 +37,7 @@ def test_data_root_from_the_environment(root: Path, monkeypatch: pytest.MonkeyPa
     assert storage.locate(".", {"a.bin": "file:///nowhere"}, None, None) == root
 
 
-def test_incomplete_data_root_falls_back_to_download(
-    root: Path, remote: dict[str, str], tmp_path: Path
-) -> None:
+def test_incomplete_data_root_falls_back_to_download(root: Path, remote: dict[str, str], tmp_path: Path) -> None:
     (root / "set").mkdir()
     (root / "set/a.bin").touch()
     found = storage.locate("set", remote, root, tmp_path / "cache")
@@ -55,9 +53,7 @@ def test_second_use_needs_no_network(remote: dict[str, str], tmp_path: Path) -> 
     assert storage.locate("set", offline, None, tmp_path / "cache") == tmp_path / "cache/set"
 
 
-def test_cache_from_the_environment(
-    remote: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_cache_from_the_environment(remote: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SMOOTHBIT_CACHE", str(tmp_path / "elsewhere"))
     assert storage.locate("set", remote, None, None) == tmp_path / "elsewhere/set"
 
@@ -67,9 +63,7 @@ def test_cache_defaults_to_the_home_folder(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / ".cache/smoothbit/set").mkdir(parents=True)
     (tmp_path / ".cache/smoothbit/set/a.bin").touch()
-    assert (
-        storage.locate("set", {"a.bin": "file:///nowhere"}, None, None) == tmp_path / ".cache/smoothbit/set"
-    )
+    assert storage.locate("set", {"a.bin": "file:///nowhere"}, None, None) == tmp_path / ".cache/smoothbit/set"
 
 
 def test_killed_download_leaves_no_final_name(remote: dict[str, str], tmp_path: Path) -> None:

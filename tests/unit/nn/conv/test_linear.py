@@ -28,7 +28,9 @@ def test_operation_packs_the_weight():
     layer(torch.randn(40, 5))
     op = layer.to_op(1)
     assert isinstance(op.weight, PackedTensor)
-    torch.testing.assert_close(torch.from_numpy(op.weight.dequantize()), layer.weight_quantizer.eval()(layer.weight).detach())
+    torch.testing.assert_close(
+        torch.from_numpy(op.weight.dequantize()), layer.weight_quantizer.eval()(layer.weight).detach()
+    )
 
 
 def test_scores_stay_in_float():

@@ -66,7 +66,7 @@ def test_state_dict_rebuilds_the_network():
 
 
 def test_untrained_network_has_no_plan():
-    with pytest.raises(ArgumentError, match="Train the model before exporting it"):
+    with pytest.raises(ArgumentError, match=r"Train the model before exporting it"):
         SMPNet(SMPNetConfig(4, 2, quant=QuantConfig("qlr", 2))).to_plan()
 
 
@@ -74,7 +74,7 @@ def test_sparse_inputs_with_negative_values_need_two_bits():
     features = FEATURES["sparse"]()
     features.matrix.values[::2] *= -1
     net, _ = trained_net(_graph(), features, bits=1)
-    with pytest.raises(ArgumentError, match="Expected the grid of sparse inputs to hold 0"):
+    with pytest.raises(ArgumentError, match=r"Expected the grid of sparse inputs to hold 0"):
         net.to_plan()
     trained_net(_graph(), features, bits=2)[0].to_plan()
 
@@ -83,7 +83,9 @@ def test_no_dense_adjacency_is_made(monkeypatch):
     graph, features = _graph(), FEATURES["binary"]()
     sizes = []
     original = torch.Tensor.to_dense
-    monkeypatch.setattr(torch.Tensor, "to_dense", lambda self, *a, **k: sizes.append(self.shape) or original(self, *a, **k))
+    monkeypatch.setattr(
+        torch.Tensor, "to_dense", lambda self, *a, **k: sizes.append(self.shape) or original(self, *a, **k)
+    )
     trained_net(graph, features, bits=2)[0](inputs_from_features(features), graph)
     assert sizes == []
 

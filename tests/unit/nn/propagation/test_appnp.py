@@ -22,7 +22,7 @@ class TestAPPNP(PropagationCase):
         torch.testing.assert_close(self.make(teleport=1.0)(z, self.graph()), z)
 
     def test_teleport_outside_the_unit_interval_is_refused(self):
-        with pytest.raises(ArgumentError, match="Expected `teleport` to be in .0, 1. .got 1.5."):
+        with pytest.raises(ArgumentError, match=r"Expected `teleport` to be in \[0, 1\] \(got 1.5\)"):
             self.make(teleport=1.5)
 
     def test_repr_shows_teleport(self):

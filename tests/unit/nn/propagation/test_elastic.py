@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -39,11 +41,11 @@ class ElasticCase(PropagationCase):
 
 
 class TestRowNorm(ElasticCase):
-    options = {"l1_weight": 0.3}
+    options: ClassVar[dict[str, object]] = {"l1_weight": 0.3}
 
 
 class TestEntries(ElasticCase):
-    options = {"norm": "l1", "l1_weight": 0.2, "l2_weight": 1.0}
+    options: ClassVar[dict[str, object]] = {"norm": "l1", "l1_weight": 0.2, "l2_weight": 1.0}
 
 
 def test_incidence_squared_is_the_laplacian():
@@ -55,12 +57,12 @@ def test_incidence_squared_is_the_laplacian():
 
 @pytest.mark.parametrize("options", [{"l1_weight": 0.0}, {"l2_weight": -1.0}])
 def test_weights_out_of_range_are_refused(options):
-    with pytest.raises(ArgumentError, match="Expected `l1_weight` > 0 and `l2_weight` >= 0"):
+    with pytest.raises(ArgumentError, match=r"Expected `l1_weight` > 0 and `l2_weight` >= 0"):
         TestRowNorm().make(**options)
 
 
 def test_unknown_norm_is_refused():
-    with pytest.raises(ArgumentError, match="Expected `norm` to be one of l1, l21 .got 'l2'."):
+    with pytest.raises(ArgumentError, match=r"Expected `norm` to be one of l1, l21 \(got 'l2'\)"):
         TestRowNorm().make(norm="l2")
 
 

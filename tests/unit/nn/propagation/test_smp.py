@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 import torch
 
@@ -33,7 +35,7 @@ class TestDerived(SMPCase):
 
 
 class TestPublic(SMPCase):
-    options = {"variant": "public"}
+    options: ClassVar[dict[str, object]] = {"variant": "public"}
 
 
 def test_evaluation_uses_the_multipliers_of_the_latest_training_pass():
@@ -66,7 +68,7 @@ def test_plan_freezes_one_number_for_each_layer():
 
 
 def test_unknown_variant_is_refused():
-    with pytest.raises(ArgumentError, match="Expected `variant` to be one of derived, public .got 'paper'."):
+    with pytest.raises(ArgumentError, match=r"Expected `variant` to be one of derived, public \(got 'paper'\)"):
         TestDerived().make(variant="paper")
 
 
