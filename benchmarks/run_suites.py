@@ -1,0 +1,48 @@
+"""Measure the settings of record and write one JSON file for each into benchmarks/results.
+
+    python benchmarks/run_suites.py [NAME ...] [--data-root DIR] [--threads T]
+
+Without names all settings run; those on real data need --data-root. `smoothbit report
+benchmarks/results` turns the files into figures and a page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from smoothbit.bench import BenchRequest, run_suite
+
+RESULTS = Path(__file__).parent / "results"
+ARXIV = BenchRequest(num_nodes=169_343, num_edges=2_315_598)
+SETTINGS = {
+    "propagate-arxiv-128": replace(ARXIV, num_channels=128, bits=(1, 2, 4, 8)),
+    "propagate-arxiv-40": replace(ARXIV, num_channels=40, bits=(1, 2, 4, 8)),
+    "model-arxiv-128": replace(ARXIV, suite="model", num_channels=128),
+    "propagate-cora-64": BenchRequest(graph="Cora", num_channels=64),
+    "model-cora-7": BenchRequest(suite="model", graph="Cora", num_channels=7),
+    "propagate-facebook-64": BenchRequest(graph="facebook", num_channels=64),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", choices=[[], *SETTINGS], help="settings to measure")
+    parser.add_argument("--data-root", type=Path)
+    parser.add_argument("--threads", type=int, default=1)
+    arguments = parser.parse_args()
+    RESULTS.mkdir(exist_ok=True)
+    for name in arguments.names or SETTINGS:
+        request = replace(SETTINGS[name], data_root=arguments.data_root, num_threads=arguments.threads)
+        record = run_suite(request)
+        path = RESULTS / f"{name}-{record.rows[0].isa}-{arguments.threads}t.json"
+        path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
+        print(f"{path.name}: {record.seconds:.0f} s")
+        for row in record.rows:
+            print(f"  {row.verdict()}")
+
+
+if __name__ == "__main__":
+    main()
