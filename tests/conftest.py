@@ -20,5 +20,5 @@ def tiny() -> Dataset:
 @pytest.fixture
 def recipe() -> TrainConfig:
     return TrainConfig(
-        dataset="generated", epochs=6, warm_epochs=3, hidden_channels=8, num_steps=3, dropout=0.3, num_bits=4
+        dataset="generated", epochs=6, warm_epochs=2, hidden_channels=8, num_steps=3, dropout=0.3, num_bits=4
     )

@@ -29,7 +29,6 @@ def demo(
     quantizer: Annotated[str, typer.Option(help="qlr, bt, bt_star, lsq or minmax.")] = "qlr",
     propagation: Annotated[str, typer.Option(help="smp, appnp or gcn.")] = "smp",
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 100,
-    warm_epochs: Annotated[int, typer.Option(help="Epochs in float32 before a low-bit network starts.")] = 50,
     dropout: Annotated[float, typer.Option(help="Dropout probability.")] = 0.5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of every side that is timed.")] = 1,
     budget: Annotated[float, typer.Option(help="Seconds of timing for each side.")] = 2.0,
@@ -43,7 +42,7 @@ def demo(
     output = Output(json)
     data = load_dataset(dataset, data_root)
     base = TrainConfig(
-        dataset=data.name, data_root=data_root, epochs=epochs, warm_epochs=warm_epochs, dropout=dropout,
+        dataset=data.name, data_root=data_root, epochs=epochs, dropout=dropout,
         quantizer=quantizer, propagation=propagation,
     )  # fmt: skip
     widths = [32, *(width for width in parse_widths(bits) if width != 32)]

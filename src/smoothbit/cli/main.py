@@ -18,7 +18,7 @@ OPTIONAL_MODULES = {
     "torch_geometric": ("torch-geometric", "train"),
     "scipy": ("scipy", "train"),
     "sklearn": ("scikit-learn", "train"),
-    "pandas": ("pandas", "train"),
+    "safetensors": ("safetensors", "train"),
     "threadpoolctl": ("threadpoolctl", "bench"),
     "matplotlib": ("matplotlib", "report"),
     "plotly": ("plotly", "report"),

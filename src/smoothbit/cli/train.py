@@ -79,7 +79,7 @@ def _show(output: Output, config: TrainConfig, result: dict[str, Any]) -> None:
     rows, summary = result["rows"], result["summary"]
     width = "FP32" if config.num_bits == 32 else f"INT{config.num_bits} {config.quantizer}"
     table = make_table(
-        f"{config.dataset}, {config.propagation}, {width}, split {rows[0]['split']}",
+        f"{config.dataset}, {config.propagation}, {width}, split {rows[0]['split'].split('/')[0]}",
         {"seed": "right", "validation": "right", "test": "right", "best epoch": "right", "seconds": "right"},
     )
     for row in rows:

@@ -14,7 +14,8 @@ SplitOption: TypeAlias = Annotated[
 SeedsOption: TypeAlias = Annotated[int, typer.Option("--seeds", min=1, help="Number of seeds, from 0.")]
 EpochsOption: TypeAlias = Annotated[int, typer.Option(help="Epochs.")]
 WarmEpochsOption: TypeAlias = Annotated[
-    int, typer.Option("--warm-epochs", min=0, help="Epochs in float32 before a low-bit network starts from them.")
+    int | None,
+    typer.Option("--warm-epochs", min=0, help="Epochs in float32 before low bits [default: a quarter of --epochs]."),
 ]
 StepsOption: TypeAlias = Annotated[int, typer.Option("--steps", help="Propagation steps K.")]
 HiddenOption: TypeAlias = Annotated[int, typer.Option("--hidden", help="Hidden channels.")]

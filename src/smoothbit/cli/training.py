@@ -19,10 +19,10 @@ def run_with_progress(
     title: str = "Training",
 ) -> dict[str, Any]:
     """Train seeds behind a progress bar; return rows and summary."""
-    with progress_bar(title, len(seeds) * config.total_epochs) as advance:
+    with progress_bar(title, len(seeds) * config.epochs) as advance:
 
         def report(seed: int, epoch: int, accuracy: float) -> None:
-            done = list(seeds).index(seed) * config.total_epochs + epoch
+            done = list(seeds).index(seed) * config.epochs + epoch
             advance(done, f"seed {seed}, validation {accuracy:.3f}")
 
         return train_run(config, run_dir, seeds, dataset, report)
@@ -33,6 +33,6 @@ def spread(summary: Mapping[str, Any]) -> str:
     mean = summary["mean"]
     if summary["std"] is None:
         return f"{mean:.4f} (1 seed)"
-    low, high = mean - summary["interval95"], mean + summary["interval95"]
+    low, high = max(0.0, mean - summary["interval95"]), min(1.0, mean + summary["interval95"])
     std, count = summary["std"], summary["n"]
     return f"{mean:.4f} ± {std:.4f} over {count} seeds (95% interval {low:.4f} to {high:.4f})"

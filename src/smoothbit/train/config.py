@@ -23,8 +23,9 @@ class TrainConfig:
         dataset: Name of the data set.
         data_root: Folder laid out as `<family>/<name>/raw`, or None.
         split: Name of the split, or None for the data set's own choice.
-        epochs: Optimiser steps, each on the whole graph; for a quantized network those after the warm-up.
-        warm_epochs: Steps in float32 before a quantized network starts from the best of them; 0 for none.
+        epochs: Optimiser steps, each on the whole graph, those of the warm-up included.
+        warm_epochs: Steps in float32 before a quantized network goes on from the best of them, less than
+            `epochs`; 0 for none, None for a quarter of `epochs`. FP32 networks have no second phase.
         learning_rate: Adam's rate for weights and biases.
         range_learning_rate: Adam's rate for the quantizers' range parameters.
         weight_decay: L2 penalty of weights and biases; range parameters have none.
@@ -51,7 +52,7 @@ class TrainConfig:
     data_root: str | None = None
     split: str | None = None
     epochs: int = 200
-    warm_epochs: int = 100
+    warm_epochs: int | None = None
     learning_rate: float = 0.01
     range_learning_rate: float = 3e-3
     weight_decay: float = 5e-4
@@ -62,7 +63,7 @@ class TrainConfig:
     propagation: str = "smp"
     propagation_options: dict[str, object] = field(default_factory=dict)
     order: str = "predict_first"
-    dropout: float = 0.8
+    dropout: float = 0.5
     quantizer: str = "qlr"
     num_bits: int = 32
     stage_bits: dict[str, int] = field(default_factory=dict)
@@ -73,8 +74,11 @@ class TrainConfig:
         for name in ("epochs", "decay_epochs", "num_threads"):
             if getattr(self, name) < 1:
                 raise ArgumentError(f"Expected `{name}` to be at least 1 (got {getattr(self, name)}). Use 1 or more.")
-        if self.warm_epochs < 0:
-            raise ArgumentError(f"Expected `warm_epochs` to be >= 0 (got {self.warm_epochs}). Use 0 for no warm-up.")
+        if self.warm_epochs is not None and not 0 <= self.warm_epochs < self.epochs:
+            raise ArgumentError(
+                f"Expected `warm_epochs` to be in [0, {self.epochs}), less than `epochs` (got {self.warm_epochs}). "
+                "Use 0 for no warm-up."
+            )
         for name in ("learning_rate", "lr_decay"):
             if not getattr(self, name) > 0:
                 raise ArgumentError(
@@ -91,13 +95,9 @@ class TrainConfig:
     @property
     def warm_up(self) -> int:
         """Steps in float32 before quantization; 0 for a network that stays in float32."""
-        is_float = QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float
-        return 0 if is_float else self.warm_epochs
-
-    @property
-    def total_epochs(self) -> int:
-        """Steps of both phases."""
-        return self.warm_up + self.epochs
+        if QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float:
+            return 0
+        return self.epochs // 4 if self.warm_epochs is None else self.warm_epochs
 
     def net_config(self, num_features: int, num_classes: int, kind: str) -> SMPNetConfig:
         """Return the network's configuration for features of `kind` [N, F] and C classes."""

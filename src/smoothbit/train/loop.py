@@ -93,10 +93,10 @@ def _run(trainer: Trainer, folder: Path, seed: int, progress: Progress | None, c
         check_same(trainer.config, stored_config(path), folder)
         seconds = trainer.restore(path)
     start = saved = time.perf_counter()
-    while trainer.epoch < trainer.config.total_epochs:
+    while trainer.epoch < trainer.config.epochs:
         trainer.run_epoch()
         now = time.perf_counter()
-        if now - saved >= checkpoint_seconds or trainer.epoch == trainer.config.total_epochs:
+        if now - saved >= checkpoint_seconds or trainer.epoch == trainer.config.epochs:
             trainer.save(path, seconds + now - start)
             saved = time.perf_counter()
         if progress is not None:

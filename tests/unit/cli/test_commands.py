@@ -28,7 +28,7 @@ def test_train_shows_a_table_and_repeats_from_the_folder(run: Run, trained: Path
     words = ["train", "--dataset", "digits", *TINY, "--bits", 2, "--seeds", 2, "--out", trained / "run"]
     outcome = run(*words)
     assert outcome.code == 0
-    assert "digits, smp, INT2 qlr, split random-20/seed=0" in outcome.out
+    assert "digits, smp, INT2 qlr, split random-20\n" in outcome.out
     assert "over 2 seeds (95% interval" in outcome.out
 
 
@@ -113,8 +113,6 @@ def test_demo_writes_rows_and_report(run: Run, tmp_path: Path) -> None:
         tmp_path,
         "--epochs",
         2,
-        "--warm-epochs",
-        1,
         "--seeds",
         1,
         "--bits",

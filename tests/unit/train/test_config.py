@@ -12,7 +12,7 @@ from smoothbit.train.config import propagation_options
     ("fields", "message"),
     [
         ({"epochs": 0}, r"Expected `epochs` to be at least 1 \(got 0\)"),
-        ({"warm_epochs": -1}, r"Expected `warm_epochs` to be >= 0 \(got -1\)"),
+        ({"epochs": 5, "warm_epochs": 5}, r"Expected `warm_epochs` to be in \[0, 5\), less than `epochs` \(got 5\)"),
         ({"decay_epochs": 0}, "Expected `decay_epochs` to be at least 1"),
         ({"num_threads": 0}, "Expected `num_threads` to be at least 1"),
         ({"learning_rate": 0.0}, "Expected `learning_rate` to be > 0"),

@@ -84,6 +84,7 @@ def test_warm_up_runs_in_float_and_hands_over_its_best_weights(recipe, tiny):
 def test_float_network_has_no_warm_up(recipe, tiny):
     assert replace(recipe, num_bits=32).warm_up == 0
     assert replace(recipe, warm_epochs=0).warm_up == 0
+    assert replace(recipe, epochs=20, warm_epochs=None).warm_up == 5
 
 
 def test_ranges_are_those_of_clean_passes(recipe, tiny):

@@ -50,7 +50,7 @@ class SMPNetConfig:
     propagation: str = "smp"
     propagation_options: dict[str, object] = field(default_factory=dict)
     order: str = "predict_first"
-    dropout: float = 0.8
+    dropout: float = 0.5
     quant: QuantConfig = field(default_factory=QuantConfig)
 
     def __post_init__(self) -> None:
@@ -64,7 +64,7 @@ class SMPNetConfig:
                 "Take it from `nn.inputs.input_kind`."
             )
         if not 0 <= self.dropout < 1:
-            raise ArgumentError(f"Expected `dropout` to be in [0, 1) (got {self.dropout}). The paper uses 0.8 on Cora.")
+            raise ArgumentError(f"Expected `dropout` to be in [0, 1) (got {self.dropout}). The default is 0.5.")
         for name in ("num_features", "num_classes", "hidden_channels", "num_steps"):
             if getattr(self, name) < 1:
                 raise ArgumentError(
