@@ -47,5 +47,4 @@ def time_models(
 
 
 def _engine_call(path: Path, graph: PreparedGraph, data: Dataset, threads: int) -> Callable[[], object]:
-    model = load(path)
-    return lambda: model.run(graph, data.features, num_threads=threads)
+    return load(path).session(graph, data.features, num_threads=threads).run

@@ -10,3 +10,4 @@ from smoothbit.engine.model import load as load
 from smoothbit.engine.runner import Result as Result
 from smoothbit.engine.runner import run_plan as run_plan
 from smoothbit.engine.runner import same_codes as same_codes
+from smoothbit.engine.session import Session as Session

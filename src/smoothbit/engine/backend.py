@@ -82,7 +82,7 @@ class KernelBackend:
             num_bits,
             epilogue,
             weights=weights,
-            out=_rows_for(graph.num_rows, epilogue),
+            out=new_rows(graph.num_rows, epilogue),
             num_threads=self.num_threads,
         )
 
@@ -97,13 +97,13 @@ class KernelBackend:
             weight,
             weight_bits,
             epilogue,
-            out=_rows_for(len(source), epilogue),
+            out=new_rows(len(source), epilogue),
             num_threads=self.num_threads,
         )
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Apply the epilogue to no sum: add its terms."""
-        out = _rows_for(num_rows, epilogue)
+        out = new_rows(num_rows, epilogue)
         return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
 
     def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
@@ -157,10 +157,10 @@ def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Floa
     return dequantize(unpack(packed, law.num_bits, num_channels), law)
 
 
-def _rows_for(num_rows: int, epilogue: Epilogue) -> UInt8Array | None:
-    """Return packed rows at the stride the kernels like, on a cache line, or None for float32 output."""
+def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+    """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
-        return None
+        return np.empty((num_rows, epilogue.num_channels), dtype=np.float32)
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits)
     # NumPy starts arrays 16 bytes off a cache line, so that every gathered row would touch two.
     buffer = np.empty(num_rows * stride + CACHE_LINE_BYTES, dtype=np.uint8)

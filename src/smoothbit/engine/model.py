@@ -8,6 +8,7 @@ from pathlib import Path
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
+from smoothbit.engine.session import Session
 from smoothbit.formats.packed_model import PackedModel, read_model
 from smoothbit.formats.schema import ModelInfo, Plan
 from smoothbit.numerics.csr import CSR
@@ -61,6 +62,21 @@ class Model:
         """
         prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
         return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
+
+    def session(self, graph: CSR | PreparedGraph, features: Features, *, num_threads: int | None = None) -> Session:
+        """Bind the model to a graph and feature arrays, for repeated runs without preparation.
+
+        Args:
+            graph: As in `run`.
+            features: Node features [N, F]; dense ones are read anew at each run.
+            num_threads: As in `run`.
+
+        Raises:
+            ShapeError: sizes of graph, features and model do not fit.
+            ArgumentError: an int32 accumulator could overflow on this graph.
+        """
+        prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
+        return Session(self.plan, prepared, features, num_threads)
 
 
 def load(path: str | Path) -> Model:

@@ -17,7 +17,7 @@ from smoothbit.bench.peers import PeerSkippedError
 from smoothbit.bench.record import Skipped
 from smoothbit.bench.request import BenchRequest
 from smoothbit.bench.suites.base import SUITES, Candidates, Progress
-from smoothbit.engine import KernelBackend, PreparedGraph, run_plan
+from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan
 from smoothbit.numerics.features import Features
 
 SCORE_TOLERANCE = 1e-4
@@ -59,7 +59,7 @@ def _add_engine(
         progress(f"check INT{num_bits}", position / len(request.bits))
         plan = network.packed_plan(num_bits, graph, features)
         run_plan(plan, graph, features, checked)
-        candidates.engine[num_bits] = lambda plan=plan: run_plan(plan, graph, features, backend)  # type: ignore[misc]
+        candidates.engine[num_bits] = Session(plan, graph, features, request.num_threads).run
     candidates.checks.append(
         f"{checked.checked_rows} sampled rows, over all operations, equal the NumPy reference, bit for bit."
     )

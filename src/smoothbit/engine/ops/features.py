@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from smoothbit.engine.ops.context import OPS, Context
-from smoothbit.engine.values import SparseCodes, SparseValues, Value
+from smoothbit.engine.values import SparseCodes, SparseValues, Value, term
 from smoothbit.errors import ArgumentError, ShapeError
-from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp
 from smoothbit.numerics.affine import AffineLaw, quantize
 from smoothbit.numerics.csr import CSR
@@ -29,20 +28,22 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
             f"Expected `features` to have {op.num_features} columns (got {features.num_features}). "
             "Use the data set the model was trained on."
         )
-    value = _quantized(features, op.law) if op.law is not None else _float(features)
+    if op.law is not None and isinstance(features.matrix, np.ndarray):
+        rows = term(features.matrix, 1.0, features.row_scale)
+        return context.combine([rows], features.matrix, op.law, "inputs")
+    value = _integer(features, op.law) if op.law is not None else _float(features)
     context.record("inputs", value)
     return value
 
 
-def _quantized(features: Features, law: AffineLaw) -> Value:
-    if not isinstance(features.matrix, CSR):
-        return PackedTensor.from_values(_scaled(features), law)
+def _integer(features: Features, law: AffineLaw) -> SparseCodes:
     if law.phase[0] != 0:
         raise ArgumentError(
             f"Expected the law of sparse features to hold 0 (got phase {law.phase[0]}). "
             "Pass dense features, as the model was trained on."
         )
     matrix = features.matrix
+    assert isinstance(matrix, CSR)
     one = _integers(np.ones(1, np.float32), law)[0]
     if matrix.values is None and one == 1:  # binary features at rest: nothing to compute for each entry
         return SparseCodes(matrix, None, law.scale[0], features.row_scale, matrix.row_lengths.astype(np.float32))

@@ -1,0 +1,119 @@
+"""Repeat a run on one graph with everything prepared: the calls of the first run, replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from smoothbit import kernels
+from smoothbit.engine.backend import KernelBackend, new_rows
+from smoothbit.engine.graph import Incidence, PreparedGraph
+from smoothbit.engine.runner import Result, run_plan
+from smoothbit.formats.schema import Plan
+from smoothbit.kernels import Epilogue
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.features import Features
+from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+
+
+class RecordingBackend(KernelBackend):
+    """Runs primitives and keeps each call with its buffers, so that it can be made again.
+
+    Primitives on float32 matrices and on edges work on arrays that are not kept: `is_complete` then
+    turns False.
+    """
+
+    def __init__(self, num_threads: int | None = None) -> None:
+        super().__init__(num_threads)
+        self.calls: list[Callable[[], Any]] = []
+        self.is_complete = True
+
+    def spmm(
+        self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Gather and add packed rows, then the epilogue."""
+        return self._keep(epilogue, graph.num_rows, kernels.spmm, graph, source, num_bits, epilogue, weights=weights)
+
+    def gemm(
+        self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
+    ) -> UInt8Array | Float32Array:
+        """Multiply packed matrices, then the epilogue."""
+        return self._keep(epilogue, len(source), kernels.gemm, source, num_bits, depth, weight, weight_bits, epilogue)
+
+    def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Apply the epilogue to no sum: add its terms."""
+        return self._keep(epilogue, num_rows, kernels.requantize, None, num_rows, epilogue)
+
+    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
+        """Gather and add float32 rows; not kept."""
+        self.is_complete = False
+        return super().spmm_f32(graph, source, row_scale, scale)
+
+    def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
+        """Multiply float32 matrices; not kept."""
+        self.is_complete = False
+        return super().matmul_f32(source, weight)
+
+    def dual_update(
+        self,
+        state: Float32Array | None,
+        primal: Float32Array,
+        incidence: Incidence,
+        beta: float,
+        radius: float,
+        norm: str,
+        law: AffineLaw | None,
+    ) -> UInt8Array | Float32Array:
+        """Update the dual variable on the edges; not kept."""
+        self.is_complete = False
+        return super().dual_update(state, primal, incidence, beta, radius, norm, law)
+
+    def _keep(
+        self, epilogue: Epilogue, num_rows: int, kernel: Callable[..., Any], *args: Any, **options: Any
+    ) -> UInt8Array | Float32Array:
+        out = new_rows(num_rows, epilogue)
+        call = partial(kernel, *args, **options, out=out, num_threads=self.num_threads)
+        self.calls.append(call)
+        call()
+        return out
+
+
+class Session:
+    """A plan bound to one graph and one set of feature arrays, for repeated runs.
+
+    The first run happens here; `run` repeats it without preparing anything again. Dense features are
+    read anew each time, so they may be refilled in place; sparse ones are read once. FP32 models and
+    EMP run in full each time.
+
+    Args:
+        plan: Validated plan.
+        graph: Prepared graph with N nodes.
+        features: Node features [N, F].
+        num_threads: Threads inside each kernel; None for the default.
+
+    Raises:
+        ShapeError: sizes of graph, features and model do not fit.
+        ArgumentError: an int32 accumulator could overflow on this graph.
+    """
+
+    def __init__(self, plan: Plan, graph: PreparedGraph, features: Features, num_threads: int | None = None) -> None:
+        backend = RecordingBackend(num_threads)
+        self._result = run_plan(plan, graph, features, backend)
+        self._calls = backend.calls if backend.is_complete else None
+        self._again = partial(run_plan, plan, graph, features, KernelBackend(num_threads))
+
+    def run(self) -> Result:
+        """Return scores, labels and embedding for what the feature arrays hold now.
+
+        The arrays of the result are overwritten by the next run; copy what must stay.
+        """
+        if self._calls is None:
+            return self._again()
+        for call in self._calls:
+            call()
+        scores = self._result.scores
+        return Result(scores, np.argmax(scores, axis=1).astype(np.int64), self._result.embedding)
