@@ -38,10 +38,9 @@ class Registry(Generic[T]):
         """
 
         def add(member: T) -> T:
-            key = name.lower()
-            if key in self._members:
+            if name in self:
                 raise ArgumentError(f"Expected {self.kind} name to be unused (got '{name}'). Choose another name.")
-            self._members[key] = member
+            self._members[name] = member
             return member
 
         return add
@@ -52,19 +51,23 @@ class Registry(Generic[T]):
         Raises:
             ArgumentError: no such name; the message lists all and the nearest.
         """
-        member = self._members.get(str(name).lower())
-        if member is None:
+        key = self._key(name)
+        if key is None:
             raise ArgumentError(
                 f"Expected {self.kind} to be a registered name (got '{name}'). {nearest_name(str(name), self.names())}"
             )
-        return member
+        return self._members[key]
 
     def names(self) -> list[str]:
-        """Return all names, sorted."""
-        return sorted(self._members)
+        """Return all names as they were registered, sorted."""
+        return sorted(self._members, key=str.lower)
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name.lower() in self._members
+        return self._key(name) is not None
+
+    def _key(self, name: object) -> str | None:
+        """Return the registered spelling of `name`, or None."""
+        return next((known for known in self._members if known.lower() == str(name).lower()), None)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names())

@@ -31,8 +31,8 @@ def test_container_protocol(quantizers):
     assert "lsq" in quantizers
     assert "LSQ" in quantizers
     assert 3 not in quantizers
-    assert list(quantizers) == quantizers.names() == ["degreequant", "lsq"]
-    assert repr(quantizers) == "Registry(quantizer: degreequant, lsq)"
+    assert list(quantizers) == quantizers.names() == ["DegreeQuant", "LSQ"]
+    assert repr(quantizers) == "Registry(quantizer: DegreeQuant, LSQ)"
 
 
 def test_names_are_taken_once(quantizers):
@@ -43,7 +43,7 @@ def test_names_are_taken_once(quantizers):
 def test_unknown_name_lists_all_and_the_nearest(quantizers):
     with pytest.raises(
         ArgumentError,
-        match=r"quantizer to be a registered name \(got 'degree'\). Did you mean 'degreequant'\?",
+        match=r"quantizer to be a registered name \(got 'degree'\). Did you mean 'DegreeQuant'\?",
     ):
         quantizers.resolve("degree")
 

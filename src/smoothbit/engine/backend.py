@@ -6,7 +6,8 @@ plan through one expansion and differ only in how each primitive is computed.
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -72,46 +73,43 @@ class KernelBackend:
     def __init__(self, num_threads: int | None = None) -> None:
         self.num_threads = num_threads
 
+    def call(
+        self, kernel: Callable[..., Any], num_rows: int, epilogue: Epilogue, *args: Any, **options: Any
+    ) -> UInt8Array | Float32Array:
+        """Make one kernel call with an output of its own; every packed primitive goes through here."""
+        out = new_rows(num_rows, epilogue)
+        kernel(*args, **options, out=out, num_threads=self.num_threads)
+        return out
+
+    def pass_by(self) -> None:
+        """Take note of a primitive that does not go through `call`."""
+
     def spmm(
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
-        return kernels.spmm(
-            graph,
-            source,
-            num_bits,
-            epilogue,
-            weights=weights,
-            out=new_rows(graph.num_rows, epilogue),
-            num_threads=self.num_threads,
-        )
+        args = (graph, source, num_bits, epilogue)
+        return self.call(kernels.spmm, graph.num_rows, epilogue, *args, weights=weights)
 
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Multiply packed matrices, then the epilogue."""
-        return kernels.gemm(
-            source,
-            num_bits,
-            depth,
-            weight,
-            weight_bits,
-            epilogue,
-            out=new_rows(len(source), epilogue),
-            num_threads=self.num_threads,
-        )
+        args = (source, num_bits, depth, weight, weight_bits, epilogue)
+        return self.call(kernels.gemm, len(source), epilogue, *args)
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Apply the epilogue to no sum: add its terms."""
-        out = new_rows(num_rows, epilogue)
-        return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
+        return self.call(kernels.requantize, num_rows, epilogue, None, num_rows, epilogue)
 
     def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
+        self.pass_by()
         return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, num_threads=self.num_threads)
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
+        self.pass_by()
         return source @ weight
 
     def dual_update(
@@ -136,6 +134,7 @@ class KernelBackend:
                 squares of a row are added from channel 0 upward, in float32.
             law: Law of the new dual variable, or None.
         """
+        self.pass_by()
         moved = np.float32(beta) * (primal[incidence.heads] - primal[incidence.tails])
         dual = moved if state is None else state + moved
         if norm == "l1":

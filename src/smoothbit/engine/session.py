@@ -8,16 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from smoothbit import kernels
 from smoothbit.engine.backend import KernelBackend, new_rows
-from smoothbit.engine.graph import Incidence, PreparedGraph
+from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
 from smoothbit.formats.schema import Plan
 from smoothbit.kernels import Epilogue
-from smoothbit.numerics.affine import AffineLaw
-from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
-from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+from smoothbit.typing import Float32Array, UInt8Array
 
 
 class RecordingBackend(KernelBackend):
@@ -32,54 +29,19 @@ class RecordingBackend(KernelBackend):
         self.calls: list[Callable[[], Any]] = []
         self.is_complete = True
 
-    def spmm(
-        self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
+    def call(
+        self, kernel: Callable[..., Any], num_rows: int, epilogue: Epilogue, *args: Any, **options: Any
     ) -> UInt8Array | Float32Array:
-        """Gather and add packed rows, then the epilogue."""
-        return self._keep(epilogue, graph.num_rows, kernels.spmm, graph, source, num_bits, epilogue, weights=weights)
-
-    def gemm(
-        self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
-    ) -> UInt8Array | Float32Array:
-        """Multiply packed matrices, then the epilogue."""
-        return self._keep(epilogue, len(source), kernels.gemm, source, num_bits, depth, weight, weight_bits, epilogue)
-
-    def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
-        """Apply the epilogue to no sum: add its terms."""
-        return self._keep(epilogue, num_rows, kernels.requantize, None, num_rows, epilogue)
-
-    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
-        """Gather and add float32 rows; not kept."""
-        self.is_complete = False
-        return super().spmm_f32(graph, source, row_scale, scale)
-
-    def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
-        """Multiply float32 matrices; not kept."""
-        self.is_complete = False
-        return super().matmul_f32(source, weight)
-
-    def dual_update(
-        self,
-        state: Float32Array | None,
-        primal: Float32Array,
-        incidence: Incidence,
-        beta: float,
-        radius: float,
-        norm: str,
-        law: AffineLaw | None,
-    ) -> UInt8Array | Float32Array:
-        """Update the dual variable on the edges; not kept."""
-        self.is_complete = False
-        return super().dual_update(state, primal, incidence, beta, radius, norm, law)
-
-    def _keep(
-        self, epilogue: Epilogue, num_rows: int, kernel: Callable[..., Any], *args: Any, **options: Any
-    ) -> UInt8Array | Float32Array:
+        """Make one kernel call and keep it."""
         out = new_rows(num_rows, epilogue)
-        call = partial(kernel, *args, **options, out=out, num_threads=self.num_threads)
-        self.calls.append(call)
-        call()
+        again = partial(kernel, *args, **options, out=out, num_threads=self.num_threads)
+        self.calls.append(again)
+        again()
         return out
+
+    def pass_by(self) -> None:
+        """Take note of a primitive that cannot be repeated from kept arrays."""
+        self.is_complete = False
 
 
 class Session:

@@ -23,7 +23,7 @@ Run = Callable[..., Any]
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--dataset", "Coraa"], "Expected dataset to be a registered name (got 'Coraa'). Did you mean 'cora'?"),
+        (["--dataset", "Coraa"], "Expected dataset to be a registered name (got 'Coraa'). Did you mean 'Cora'?"),
         (["--quantizer", "qrl"], "Expected quantizer to be a registered name (got 'qrl'). Did you mean 'qlr'?"),
         (["--propagation", "spm"], "Did you mean 'smp'?"),
         (["--bits", "3"], "Expected `num_bits` to be one of 1, 2, 4, 8, 32 (got 3)"),

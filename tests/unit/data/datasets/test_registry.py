@@ -39,7 +39,7 @@ def test_names_are_unique_under_any_case() -> None:
     assert datasets.resolve("cOrA").name == "Cora"
 
 
-@pytest.mark.parametrize(("name", "nearest"), [("Cora2", "cora"), ("phto", "photo"), ("romanempire", "roman-empire")])
+@pytest.mark.parametrize(("name", "nearest"), [("Cora2", "Cora"), ("phto", "Photo"), ("romanempire", "Roman-empire")])
 def test_unknown_name_suggests_the_nearest(name: str, nearest: str) -> None:
     with pytest.raises(ArgumentError, match=rf"registered name .got '{name}'.*Did you mean '{nearest}'.*Valid names"):
         load_dataset(name)
