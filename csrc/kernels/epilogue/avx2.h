@@ -201,61 +201,88 @@ SMOOTHBIT_INLINE void packed_term_avx2(const Term& term, const uint8_t* bytes, i
   }
 }
 
+// Where the lanes of a chunk come from and go to: 8 * V neighbouring channels of one row. The other place
+// is the tile of several short rows (tile_avx2.h); both have the same members.
 template <int V>
-SMOOTHBIT_INLINE void add_term_avx2(const Term& term, int64_t row, int64_t channel, int valid, __m256 y[V]) {
-  __m256 values[V];
-  if (term.num_bits == 32) {
+struct RowPlaceAvx2 {
+  int64_t row;
+  int64_t channel;  // first one, a multiple of 8; index into the channel arrays too
+  int valid;        // < 8 only at V == 1: lanes that exist
+  float row_term;
+
+  SMOOTHBIT_INLINE __m256 row_terms(const Epilogue&) const { return _mm256_set1_ps(row_term); }
+  SMOOTHBIT_INLINE __m256 row_factors(const float* factors) const { return _mm256_set1_ps(factors[row]); }
+  // Lane factors of vector v from what the two functions above return.
+  SMOOTHBIT_INLINE __m256 spread(__m256 factors, int) const { return factors; }
+
+  SMOOTHBIT_INLINE const uint8_t* packed(const Term& term) const {
+    return static_cast<const uint8_t*>(term.data) + row * term.stride + channel * term.num_bits / 8;
+  }
+  SMOOTHBIT_INLINE void load_floats(const Term& term, __m256 values[V]) const {
     const float* data = static_cast<const float*>(term.data) + row * term.stride + channel;
+    for (int v = 0; v < V; ++v)
+      values[v] = valid < 8 ? _mm256_maskload_ps(data, lanes_below_avx2(valid)) : _mm256_loadu_ps(data + 8 * v);
+  }
+  SMOOTHBIT_INLINE void store_floats(const Epilogue& e, const __m256 values[V]) const {
+    float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
     for (int v = 0; v < V; ++v) {
-      const __m256 loaded =
-          valid < 8 ? _mm256_maskload_ps(data, lanes_below_avx2(valid)) : _mm256_loadu_ps(data + 8 * v);
-      values[v] = _mm256_mul_ps(loaded, _mm256_loadu_ps(term.step + channel + 8 * v));
+      if (valid < 8) _mm256_maskstore_ps(out, lanes_below_avx2(valid), values[v]);
+      else _mm256_storeu_ps(out + 8 * v, values[v]);
     }
+  }
+  template <int kBits>
+  SMOOTHBIT_INLINE void store_codes(const Epilogue& e, __m256i codes[V]) const {
+    uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride + channel * kBits / 8;
+    if constexpr (V == 4) {
+      store_chunk_avx2<kBits>(out, codes);
+    } else {
+      if (valid < 8) codes[0] = _mm256_and_si256(codes[0], lanes_below_avx2(valid));
+      store_bytes(out, gather_word_avx2<kBits>(codes[0]), (valid * kBits + 7) / 8);
+    }
+  }
+};
+
+template <int V, class Place>
+SMOOTHBIT_INLINE void add_term_avx2(const Term& term, const Place& place, __m256 y[V]) {
+  __m256 values[V];
+  const int64_t channel = place.channel;
+  if (term.num_bits == 32) {
+    place.load_floats(term, values);
+    for (int v = 0; v < V; ++v) values[v] = _mm256_mul_ps(values[v], _mm256_loadu_ps(term.step + channel + 8 * v));
   } else {
-    const uint8_t* bytes =
-        static_cast<const uint8_t*>(term.data) + row * term.stride + channel * term.num_bits / 8;
+    const uint8_t* bytes = place.packed(term);
     switch (term.num_bits) {
-      case 1: packed_term_avx2<1, V>(term, bytes, channel, valid, values); break;
-      case 2: packed_term_avx2<2, V>(term, bytes, channel, valid, values); break;
-      case 4: packed_term_avx2<4, V>(term, bytes, channel, valid, values); break;
-      default: packed_term_avx2<8, V>(term, bytes, channel, valid, values); break;
+      case 1: packed_term_avx2<1, V>(term, bytes, channel, place.valid, values); break;
+      case 2: packed_term_avx2<2, V>(term, bytes, channel, place.valid, values); break;
+      case 4: packed_term_avx2<4, V>(term, bytes, channel, place.valid, values); break;
+      default: packed_term_avx2<8, V>(term, bytes, channel, place.valid, values); break;
     }
   }
   if (term.row_scale) {
-    const __m256 scale = _mm256_set1_ps(term.row_scale[row]);
-    for (int v = 0; v < V; ++v) values[v] = _mm256_mul_ps(values[v], scale);
+    const __m256 factors = place.row_factors(term.row_scale);
+    for (int v = 0; v < V; ++v) values[v] = _mm256_mul_ps(values[v], place.spread(factors, v));
   }
   for (int v = 0; v < V; ++v) y[v] = _mm256_add_ps(y[v], values[v]);
 }
 
-template <int kBits, int V>
-SMOOTHBIT_INLINE void store_codes_avx2(uint8_t* out_row, int64_t channel, int valid, __m256i codes[V]) {
-  uint8_t* out = out_row + channel * kBits / 8;
-  if constexpr (V == 4) {
-    store_chunk_avx2<kBits>(out, codes);
-  } else {
-    if (valid < 8) codes[0] = _mm256_and_si256(codes[0], lanes_below_avx2(valid));
-    store_bytes(out, gather_word_avx2<kBits>(codes[0]), (valid * kBits + 7) / 8);
-  }
-}
-
-// Finishes 8 * V channels from `channel`, a multiple of 8. `valid` < 8 only at V = 1: lanes that exist.
-template <int V, class Sum>
-SMOOTHBIT_INLINE void finish_chunk_avx2(const Epilogue& e, int64_t row, int64_t channel, int valid, const Sum* sums,
-                              float row_term) {
+// Finishes 8 * V lanes.
+template <int V, class Place, class Sum>
+SMOOTHBIT_INLINE void finish_chunk_avx2(const Epilogue& e, const Place& place, const Sum* sums) {
+  const int64_t channel = place.channel;
   __m256 y[V];
   for (int v = 0; v < V; ++v)
     y[v] = e.col_scale ? _mm256_mul_ps(_mm256_cvtepi32_ps(load_sums_avx2(sums + 8 * v)),
                                        _mm256_loadu_ps(e.col_scale + channel + 8 * v))
                        : _mm256_setzero_ps();
   if (e.col_term) {
-    const __m256 factor = _mm256_set1_ps(row_term);
+    const __m256 factors = place.row_terms(e);
     for (int v = 0; v < V; ++v)
-      y[v] = _mm256_add_ps(y[v], _mm256_mul_ps(factor, _mm256_loadu_ps(e.col_term + channel + 8 * v)));
+      y[v] = _mm256_add_ps(
+          y[v], _mm256_mul_ps(place.spread(factors, v), _mm256_loadu_ps(e.col_term + channel + 8 * v)));
   }
   if (e.row_scale) {
-    const __m256 factor = _mm256_set1_ps(e.row_scale[row]);
-    for (int v = 0; v < V; ++v) y[v] = _mm256_mul_ps(y[v], factor);
+    const __m256 factors = place.row_factors(e.row_scale);
+    for (int v = 0; v < V; ++v) y[v] = _mm256_mul_ps(y[v], place.spread(factors, v));
   }
   if (e.col_bias)
     for (int v = 0; v < V; ++v) y[v] = _mm256_add_ps(y[v], _mm256_loadu_ps(e.col_bias + channel + 8 * v));
@@ -267,43 +294,39 @@ SMOOTHBIT_INLINE void finish_chunk_avx2(const Epilogue& e, int64_t row, int64_t 
       y[v] = _mm256_add_ps(y[v], _mm256_loadu_ps(e.aggregate_offset + c));
     }
   }
-  for (int t = 0; t < e.num_terms; ++t) add_term_avx2<V>(e.terms[t], row, channel, valid, y);
+  for (int t = 0; t < e.num_terms; ++t) add_term_avx2<V>(e.terms[t], place, y);
   if (e.has_relu)
     for (int v = 0; v < V; ++v) y[v] = _mm256_max_ps(y[v], _mm256_setzero_ps());
   if (e.output_row_scale) {
-    const __m256 factor = _mm256_set1_ps(e.output_row_scale[row]);
-    for (int v = 0; v < V; ++v) y[v] = _mm256_mul_ps(y[v], factor);
+    const __m256 factors = place.row_factors(e.output_row_scale);
+    for (int v = 0; v < V; ++v) y[v] = _mm256_mul_ps(y[v], place.spread(factors, v));
   }
   if (!e.output.num_bits) {
-    float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
-    for (int v = 0; v < V; ++v) {
-      if (valid < 8) _mm256_maskstore_ps(out, lanes_below_avx2(valid), y[v]);
-      else _mm256_storeu_ps(out + 8 * v, y[v]);
-    }
+    place.store_floats(e, y);
     return;
   }
   __m256i codes[V];
   quantize_to_codes_avx2<V>(y, e.output, channel, codes);
-  uint8_t* out_row = static_cast<uint8_t*>(e.out) + row * e.out_stride;
   switch (e.output.num_bits) {
-    case 1: store_codes_avx2<1, V>(out_row, channel, valid, codes); break;
-    case 2: store_codes_avx2<2, V>(out_row, channel, valid, codes); break;
-    case 4: store_codes_avx2<4, V>(out_row, channel, valid, codes); break;
-    default: store_codes_avx2<8, V>(out_row, channel, valid, codes); break;
+    case 1: place.template store_codes<1>(e, codes); break;
+    case 2: place.template store_codes<2>(e, codes); break;
+    case 4: place.template store_codes<4>(e, codes); break;
+    default: place.template store_codes<8>(e, codes); break;
   }
 }
 
 // Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8,
 // and `sums` can be read up to the next multiple of 8.
 template <class Sum>
-inline __attribute__((noinline)) void finish_row_avx2(const Epilogue& e, int64_t row, int64_t begin,
-                                                      int64_t count, const Sum* sums,
-                            float row_term) {
+inline __attribute__((noinline)) void finish_row_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
+                                                      const Sum* sums, float row_term) {
   int64_t i = 0;
-  for (; i + 32 <= count; i += 32) finish_chunk_avx2<4>(e, row, begin + i, 8, sums + i, row_term);
-  for (; i + 8 <= count; i += 8) finish_chunk_avx2<1>(e, row, begin + i, 8, sums + i, row_term);
-  if (i < count)
-    finish_chunk_avx2<1>(e, row, begin + i, static_cast<int>(count - i), sums + i, row_term);
+  for (; i + 32 <= count; i += 32)
+    finish_chunk_avx2<4>(e, RowPlaceAvx2<4>{row, begin + i, 8, row_term}, sums + i);
+  for (; i < count; i += 8) {
+    const int valid = static_cast<int>(count - i < 8 ? count - i : 8);
+    finish_chunk_avx2<1>(e, RowPlaceAvx2<1>{row, begin + i, valid, row_term}, sums + i);
+  }
 }
 
 }  // namespace

@@ -2,13 +2,42 @@
 #if defined(__x86_64__)
 #include "smoothbit/requantize.h"
 
-#include "../epilogue/avx2.h"
+#include "../epilogue/tile_avx2.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
+namespace {
+
+// Rows of at most 32 channels.
+void requantize_tiles(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+  const TileAvx2 tile(args.epilogue);
+  const int64_t num_channels = args.epilogue.num_channels;
+  alignas(32) int32_t slots[kBatchLanes] = {};
+  if (!args.sums) {
+    finish_tiles_avx2(tile, row_begin, row_end, slots);
+    return;
+  }
+  if (num_channels == tile.lanes) {  // rows are slots already, but for the load of a last tile that is not whole
+    const int64_t whole = (row_end - row_begin) / tile.num_rows * tile.num_rows;
+    finish_tiles_avx2(tile, row_begin, row_begin + whole, args.sums + row_begin * num_channels);
+    row_begin += whole;
+  }
+  const int64_t batch = kBatchTiles * tile.num_rows;
+  for (int64_t row = row_begin; row < row_end; row += batch) {
+    const int64_t end = std::min(row + batch, row_end);
+    load_slots_avx2(args.sums + row * num_channels, end - row, num_channels, tile.lanes, slots);
+    finish_tiles_avx2(tile, row, end, slots);
+  }
+}
+
+}  // namespace
 
 void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
+  if (has_tile_avx2(e.num_channels)) {
+    requantize_tiles(args, row_begin, row_end);
+    return;
+  }
   const int64_t whole = e.num_channels / 8 * 8;
   for (int64_t row = row_begin; row < row_end; ++row) {
     const float row_term = e.row_term ? e.row_term[row] : 0.0f;

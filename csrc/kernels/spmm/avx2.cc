@@ -19,6 +19,7 @@
 #include <algorithm>
 
 #include "../epilogue/avx2.h"
+#include "narrow.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -343,6 +344,10 @@ void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
 
 template <int kBits>
 void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
+    narrow(args, row_begin, row_end);
+    return;
+  }
   if (args.weights) {
     weighted_rows<kBits>(args, row_begin, row_end);
     return;

@@ -9,6 +9,7 @@
 #include <algorithm>
 
 #include "../epilogue/avx512.h"
+#include "narrow.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_AVX512
@@ -274,6 +275,13 @@ void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
 
 template <int kBits>
 void spmm_avx512(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  constexpr int64_t kNarrowChannels = 32;
+  if (args.epilogue.num_channels <= kNarrowChannels) {
+    if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
+      narrow(args, row_begin, row_end);
+      return;
+    }
+  }
   if (args.weights) {
     weighted_rows<kBits>(args, row_begin, row_end);
     return;

@@ -15,7 +15,7 @@ from smoothbit.kernels import isa as isa
 from smoothbit.kernels import reference
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
-from smoothbit.kernels.native import Prepared, check_array, check_packed, prepare
+from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
 from smoothbit.numerics import packing
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import packed_row_bytes
@@ -74,7 +74,7 @@ def spmm(
     prepared = _prepare_with_sum(epilogue)
     check_packed("source", source, graph.num_cols, epilogue.num_channels, num_bits)
     if weights is not None:
-        check_array("weights", weights, np.int16, (graph.num_entries,))
+        check_array("weights", weights, INT16, (graph.num_entries,))
     out = _output(prepared, graph.num_rows, out)
     threads = _threads(num_threads)
     if out.size == 0:
@@ -168,7 +168,7 @@ def requantize(
             f"sums={sums is not None}). Pass both or neither."
         )
     if sums is not None:
-        check_array("sums", sums, np.int32, (num_rows, epilogue.num_channels))
+        check_array("sums", sums, INT32, (num_rows, epilogue.num_channels))
     out = _output(prepared, num_rows, out)
     threads = _threads(num_threads)
     if out.size == 0:
@@ -199,7 +199,7 @@ def pack(
         ArgumentError: an unknown width or a code out of range.
     """
     check_num_bits(num_bits)
-    check_array("codes", codes, np.uint8, (None, None))
+    check_array("codes", codes, UINT8, (None, None))
     if codes.size and codes.max() >= 1 << num_bits:
         raise ArgumentError(
             f"Expected `codes` to be in [0, {(1 << num_bits) - 1}] (got {codes.max()}). Quantize before packing."
@@ -246,7 +246,7 @@ def unpack(
     check_packed("packed", packed, None, num_channels, num_bits)
     if out is None:
         out = np.empty((len(packed), num_channels), dtype=np.uint8)
-    check_array("out", out, np.uint8, (len(packed), num_channels))
+    check_array("out", out, UINT8, (len(packed), num_channels))
     threads = _threads(num_threads)
     if out.size == 0:
         return out
@@ -292,15 +292,15 @@ def spmm_f32(
         ShapeError: an array has the wrong shape, dtype or layout.
         ArgumentError: `num_threads` < 1.
     """
-    check_array("source", source, np.float32, (graph.num_cols, None))
+    check_array("source", source, FLOAT32, (graph.num_cols, None))
     shape = (graph.num_rows, source.shape[1])
     if row_scale is not None:
-        check_array("row_scale", row_scale, np.float32, (graph.num_rows,))
+        check_array("row_scale", row_scale, FLOAT32, (graph.num_rows,))
     if skip is not None:
-        check_array("skip", skip, np.float32, shape)
+        check_array("skip", skip, FLOAT32, shape)
     if out is None:
         out = np.empty(shape, dtype=np.float32)
-    check_array("out", out, np.float32, shape)
+    check_array("out", out, FLOAT32, shape)
     threads = _threads(num_threads)
     if out.size == 0:
         return out
@@ -377,7 +377,7 @@ def _output(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Float32
         )
     if out is None:
         return np.empty((num_rows, prepared.out_width), dtype=prepared.out_dtype)
-    is_packed = prepared.out_dtype == np.uint8
+    is_packed = prepared.out_dtype == UINT8
     check_array("out", out, prepared.out_dtype, (num_rows, None if is_packed else prepared.out_width))
     if out.shape[1] < prepared.out_width:
         raise ShapeError(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,9 +16,14 @@ from smoothbit.numerics.qtype import check_num_bits
 
 MAX_TERMS = 4
 
+# Comparing an array's dtype with these is several times faster than with np.float32 and the like.
+FLOAT32 = np.dtype(np.float32)
+UINT8 = np.dtype(np.uint8)
+INT16 = np.dtype(np.int16)
+INT32 = np.dtype(np.int32)
 
-@dataclass(frozen=True)
-class Prepared:
+
+class Prepared(NamedTuple):
     """A checked epilogue.
 
     Args:
@@ -69,8 +73,7 @@ def check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]
     if (
         isinstance(array, np.ndarray)
         and array.dtype == dtype
-        and array.ndim == len(shape)
-        and all(want is None or have == want for have, want in zip(array.shape, shape, strict=True))
+        and (array.shape == shape or _fits(array.shape, shape))
         and array.flags.c_contiguous
     ):
         return
@@ -83,11 +86,19 @@ def check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]
     raise ShapeError(f"Expected `{name}` to be {rule} (got {got}). Convert it with `np.ascontiguousarray`.")
 
 
+def _fits(have: tuple[int, ...], want: tuple[int | None, ...]) -> bool:
+    if len(have) == 2 and len(want) == 2:  # written out: called several times for each epilogue
+        return want[0] in (None, have[0]) and want[1] in (None, have[1])
+    return len(have) == len(want) and all(w in (None, h) for h, w in zip(have, want, strict=True))
+
+
 def _prepare(e: Epilogue) -> Prepared:
     _check_parts(e)
+    width = (e.num_channels,)
     for name in ("col_scale", "col_term", "col_bias", "aggregate_step", "aggregate_offset"):
-        if getattr(e, name) is not None:
-            check_array(name, getattr(e, name), np.float32, (e.num_channels,))
+        array = getattr(e, name)
+        if array is not None:
+            check_array(name, array, FLOAT32, width)
     num_rows = _check_rows(e)
     for name, law in (("aggregate", e.aggregate), ("output", e.output)):
         if law is not None:
@@ -98,7 +109,7 @@ def _prepare(e: Epilogue) -> Prepared:
         num_rows=num_rows,
         has_sum=e.col_scale is not None,
         has_free_col_term=e.col_term is not None and e.row_term is None,
-        out_dtype=np.dtype(np.uint8 if is_packed else np.float32),
+        out_dtype=UINT8 if is_packed else FLOAT32,
         out_width=packed_row_bytes(e.num_channels, e.output.num_bits) if e.output else e.num_channels,
     )
 
@@ -122,27 +133,29 @@ def _check_parts(e: Epilogue) -> None:
 
 def _check_rows(e: Epilogue) -> int | None:
     num_rows = None
-    arrays: list[tuple[str, Any]] = [(n, getattr(e, n)) for n in ("row_term", "row_scale", "output_row_scale")]
-    arrays += [(f"terms[{i}].row_scale", term.row_scale) for i, term in enumerate(e.terms)]
-    for name, array in arrays:
+    for name in ("row_term", "row_scale", "output_row_scale"):
+        array = getattr(e, name)
         if array is not None:
-            check_array(name, array, np.float32, (num_rows,))
+            check_array(name, array, FLOAT32, (num_rows,))
             num_rows = len(array)
     for i, term in enumerate(e.terms):
+        if term.row_scale is not None:
+            check_array(f"terms[{i}].row_scale", term.row_scale, FLOAT32, (num_rows,))
+            num_rows = len(term.row_scale)
         _check_term(f"terms[{i}]", term, num_rows, e.num_channels)
         num_rows = len(term.data)
     return num_rows
 
 
 def _check_term(name: str, term: Term, num_rows: int | None, num_channels: int) -> None:
-    check_array(f"{name}.step", term.step, np.float32, (num_channels,))
+    check_array(f"{name}.step", term.step, FLOAT32, (num_channels,))
     if term.num_bits == 32:
-        check_array(f"{name}.data", term.data, np.float32, (num_rows, num_channels))
+        check_array(f"{name}.data", term.data, FLOAT32, (num_rows, num_channels))
         if term.offset is not None:
             raise ArgumentError(f"Expected `{name}.offset` to be None for float values (got an array). Leave it out.")
         return
     check_num_bits(term.num_bits)
-    check_array(f"{name}.offset", term.offset, np.float32, (num_channels,))
+    check_array(f"{name}.offset", term.offset, FLOAT32, (num_channels,))
     check_packed(f"{name}.data", term.data, num_rows, num_channels, term.num_bits)
 
 
@@ -152,7 +165,7 @@ def check_packed(name: str, array: Any, num_rows: int | None, num_channels: int,
     Raises:
         ShapeError: it does not.
     """
-    check_array(name, array, np.uint8, (num_rows, None))
+    check_array(name, array, UINT8, (num_rows, None))
     row_bytes = packed_row_bytes(num_channels, num_bits)
     if array.shape[1] < row_bytes:
         raise ShapeError(
@@ -167,7 +180,10 @@ def _check_law(name: str, law: AffineLaw, num_channels: int) -> None:
             f"Expected the law `{name}` to be per_tensor, per_channel or per_group (got 'per_node'). "
             "Use a row scale for what differs between nodes."
         )
-    law.expand(law.scale, max(num_channels, 1) if law.granularity == "per_tensor" else num_channels)
+    if law.granularity != "per_tensor":  # one element fits any width
+        groups = num_channels if law.granularity == "per_channel" else -(-num_channels // law.group_size)
+        if len(law.scale) != groups:
+            law.expand(law.scale, num_channels)  # raises, in the words of the law
 
 
 def _native_epilogue(ext: Any, e: Epilogue) -> Any:
@@ -192,6 +208,6 @@ def _native_epilogue(ext: Any, e: Epilogue) -> Any:
 def _native_law(ext: Any, law: AffineLaw | None) -> Any:
     if law is None:
         return None
-    group_size = {"per_tensor": 0, "per_channel": 1, "per_group": law.group_size}[law.granularity]
-    arrays = (np.ascontiguousarray(a) for a in (law.scale, law.zero_point, law.phase))
+    group_size = {"per_tensor": 0, "per_channel": 1}.get(law.granularity, law.group_size)
+    arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in (law.scale, law.zero_point, law.phase)]
     return ext.Law(law.num_bits, *arrays, group_size, law.divisor, law.shift)
