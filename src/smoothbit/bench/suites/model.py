@@ -54,7 +54,7 @@ def _add_engine(
     network: RandomNetwork,
     progress: Progress,
 ) -> None:
-    backend, checked = KernelBackend(request.num_threads), CheckedBackend(request.num_threads, request.seed)
+    checked = CheckedBackend(request.num_threads, request.seed)
     for position, num_bits in enumerate(request.bits):
         progress(f"check INT{num_bits}", position / len(request.bits))
         plan = network.packed_plan(num_bits, graph, features)
