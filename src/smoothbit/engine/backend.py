@@ -7,7 +7,7 @@ plan through one expansion and differ only in how each primitive is computed.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from smoothbit.numerics.packing import pack, unpack
 from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
 CACHE_LINE_BYTES = 64
+Out = TypeVar("Out", UInt8Array, Float32Array, UInt8Array | Float32Array)
 
 
 class Backend(Protocol):
@@ -73,12 +74,9 @@ class KernelBackend:
     def __init__(self, num_threads: int | None = None) -> None:
         self.num_threads = num_threads
 
-    def call(
-        self, kernel: Callable[..., Any], num_rows: int, epilogue: Epilogue, *args: Any, **options: Any
-    ) -> UInt8Array | Float32Array:
-        """Make one kernel call with an output of its own; every packed primitive goes through here."""
-        out = new_rows(num_rows, epilogue)
-        kernel(*args, **options, out=out, num_threads=self.num_threads)
+    def call(self, function: Callable[..., Any], out: Out, *args: Any, **options: Any) -> Out:
+        """Let `function` write into `out` and return it; every primitive but `dual_update` goes through here."""
+        function(*args, **options, out=out)
         return out
 
     def pass_by(self) -> None:
@@ -88,29 +86,33 @@ class KernelBackend:
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
-        args = (graph, source, num_bits, epilogue)
-        return self.call(kernels.spmm, graph.num_rows, epilogue, *args, weights=weights)
+        out = new_rows(graph.num_rows, epilogue)
+        options = {"weights": weights, "num_threads": self.num_threads}
+        return self.call(kernels.spmm, out, graph, source, num_bits, epilogue, **options)
 
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Multiply packed matrices, then the epilogue."""
+        out = new_rows(len(source), epilogue)
         args = (source, num_bits, depth, weight, weight_bits, epilogue)
-        return self.call(kernels.gemm, len(source), epilogue, *args)
+        return self.call(kernels.gemm, out, *args, num_threads=self.num_threads)
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Apply the epilogue to no sum: add its terms."""
-        return self.call(kernels.requantize, num_rows, epilogue, None, num_rows, epilogue)
+        out = new_rows(num_rows, epilogue)
+        return self.call(kernels.requantize, out, None, num_rows, epilogue, num_threads=self.num_threads)
 
     def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
-        self.pass_by()
-        return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, num_threads=self.num_threads)
+        out: Float32Array = np.empty((graph.num_rows, source.shape[1]), dtype=np.float32)
+        options = {"row_scale": row_scale, "scale": scale, "num_threads": self.num_threads}
+        return self.call(kernels.spmm_f32, out, graph, source, **options)
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
-        self.pass_by()
-        return source @ weight
+        out: Float32Array = np.empty((len(source), weight.shape[1]), dtype=np.float32)
+        return self.call(np.matmul, out, source, weight)
 
     def dual_update(
         self,

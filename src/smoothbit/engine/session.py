@@ -8,20 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from smoothbit.engine.backend import KernelBackend, new_rows
+from smoothbit.engine.backend import KernelBackend, Out
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
 from smoothbit.formats.schema import Plan
-from smoothbit.kernels import Epilogue
 from smoothbit.numerics.features import Features
-from smoothbit.typing import Float32Array, UInt8Array
 
 
 class RecordingBackend(KernelBackend):
     """Runs primitives and keeps each call with its buffers, so that it can be made again.
 
-    Primitives on float32 matrices and on edges work on arrays that are not kept: `is_complete` then
-    turns False.
+    Dual variables on edges are computed from arrays that are not kept: `is_complete` then turns False.
     """
 
     def __init__(self, num_threads: int | None = None) -> None:
@@ -29,12 +26,9 @@ class RecordingBackend(KernelBackend):
         self.calls: list[Callable[[], Any]] = []
         self.is_complete = True
 
-    def call(
-        self, kernel: Callable[..., Any], num_rows: int, epilogue: Epilogue, *args: Any, **options: Any
-    ) -> UInt8Array | Float32Array:
-        """Make one kernel call and keep it."""
-        out = new_rows(num_rows, epilogue)
-        again = partial(kernel, *args, **options, out=out, num_threads=self.num_threads)
+    def call(self, function: Callable[..., Any], out: Out, *args: Any, **options: Any) -> Out:
+        """Let `function` write into `out`, and keep the call."""
+        again = partial(function, *args, **options, out=out)
         self.calls.append(again)
         again()
         return out
@@ -48,8 +42,8 @@ class Session:
     """A plan bound to one graph and one set of feature arrays, for repeated runs.
 
     The first run happens here; `run` repeats it without preparing anything again. Dense features are
-    read anew each time, so they may be refilled in place; sparse ones are read once. FP32 models and
-    EMP run in full each time.
+    read anew each time, so they may be refilled in place; sparse ones are read once. EMP runs in
+    full each time.
 
     Args:
         plan: Validated plan.

@@ -43,7 +43,9 @@ def test_scores_are_those_of_the_network(dense: Dataset, propagation: str, order
         assert difference <= REDUCTION_TOLERANCE * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("fields", [{"num_bits": 2, "warm_epochs": 0}, {"propagation": "elastic"}], ids=["quantized", "elastic"])
+@pytest.mark.parametrize(
+    "fields", [{"num_bits": 2, "warm_epochs": 0}, {"propagation": "elastic"}], ids=["quantized", "elastic"]
+)
 def test_other_networks_are_refused(dense: Dataset, fields: dict[str, object]) -> None:
     trainer = _trainer(dense, **fields)
     with pytest.raises(ArgumentError, match="Expected `model` to be an FP32 network with propagation smp"):

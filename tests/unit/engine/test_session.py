@@ -39,10 +39,10 @@ def test_dense_features_may_be_refilled_in_place(prepared):
     np.testing.assert_array_equal(session.run().scores, wanted.scores)
 
 
-def test_integer_plans_are_replayed_and_float_ones_are_not(prepared):
+def test_all_but_elastic_plans_are_replayed(prepared):
     features = FEATURES["binary"]()
-    for bits, is_complete in ((2, True), (32, False)):
-        plan = trained_net(TorchGraph(prepared), features, bits=bits)[0].to_plan()
+    for bits, propagation in ((2, "smp"), (32, "smp"), (2, "elastic")):
+        plan = trained_net(TorchGraph(prepared), features, bits=bits, propagation=propagation)[0].to_plan()
         backend = RecordingBackend()
         run_plan(plan, prepared, features, backend)
-        assert backend.is_complete is is_complete
+        assert backend.is_complete is (propagation == "smp")

@@ -128,6 +128,9 @@ class Context:
         mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold)
         if aggregate is not None:
             mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
+        if aggregate is None and not terms and output is None and output_row_scale is None:
+            self.record(stage, mean)
+            return mean
         first = term(mean, 1.0 if aggregate is None else weight)
         return self.combine([first, *terms], mean, output, stage, output_row_scale)
 

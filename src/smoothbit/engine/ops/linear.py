@@ -98,7 +98,5 @@ def _run_f32(op: LinearOp, context: Context) -> Dense:
         assert isinstance(dense, np.ndarray)
         product = context.backend.matmul_f32(dense, op.weight)
     channels = op.weight.shape[1]
-    if op.bias is not None:
-        product = product + op.bias
-    epilogue = Epilogue(channels, terms=(term(product, 1.0),), has_relu=op.has_relu, output=op.output)
+    epilogue = Epilogue(channels, col_bias=op.bias, terms=(term(product, 1.0),), has_relu=op.has_relu, output=op.output)
     return context.finish(context.backend.combine(num_rows(product), epilogue), channels, op.output, "activations")
