@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from smoothbit.engine.values import SparseCodes, SparseValues
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats import PackedTensor
 from smoothbit.formats.schema import FeaturesOp, LinearOp, Plan
+from smoothbit.kernels import isa
 from smoothbit.nn import TorchGraph
 from smoothbit.numerics.affine import per_tensor_law
 from tests.helpers import FEATURES, binary_features, random_graph, trained_net
@@ -95,8 +97,13 @@ def test_same_codes_tells_values_apart():
     assert same_codes(SparseValues(pattern, None), SparseValues(pattern, None))
 
 
-def test_thread_count_does_not_change_a_bit(prepared):
-    plan = _net(prepared, 2).to_plan()
-    runs = [run_plan(plan, prepared, binary_features(), KernelBackend(threads)).scores for threads in (1, 2, 4)]
-    np.testing.assert_array_equal(runs[0], runs[1])
-    np.testing.assert_array_equal(runs[0], runs[2])
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("propagation", ["smp", "elastic"])
+def test_instruction_set_and_threads_do_not_change_a_bit(prepared, bits, propagation):
+    plan = _net(prepared, bits, propagation=propagation).to_plan()
+    wanted = run_plan(plan, prepared, binary_features(), KernelBackend(), has_trace=True)
+    for name, threads in product(isa.available(), (1, 2, 4)):
+        with isa.use(name):
+            run = run_plan(plan, prepared, binary_features(), KernelBackend(threads), has_trace=True)
+        np.testing.assert_array_equal(run.scores, wanted.scores)
+        assert all(same_codes(value, run.trace[stage]) for stage, value in wanted.trace.items()), (name, threads)
