@@ -34,11 +34,11 @@ THREADS = (1, 2, 4)
 def verify_cell(dataset: Dataset, quantizer: str, bits: int, epochs: int, folder: Path) -> dict[str, Any]:
     """Train, pack and compare one cell; return its counts."""
     config = TrainConfig(
-        dataset=dataset.name, epochs=epochs, warm_epochs=epochs, quantizer=quantizer, num_bits=bits, dropout=0.5
+        dataset=dataset.name, epochs=2 * epochs, warm_epochs=epochs, quantizer=quantizer, num_bits=bits, dropout=0.5
     )
     task = Task(dataset, dataset.split(None, 0))
     trainer = Trainer(config, task, seed=0)
-    while trainer.epoch < config.total_epochs:
+    while trainer.epoch < config.epochs:
         trainer.run_epoch()
     simulated = simulate(trainer.model, task.prepared, dataset.features, has_trace=True)
     path = folder / "model.smoothbit"
