@@ -13,6 +13,7 @@ from smoothbit.cli.plan_table import float32_bytes, plan_rows
 from smoothbit.formats import PackedFeatures, PackedModel, model_bytes, read_graph, read_model
 from smoothbit.formats.container import read_container
 from smoothbit.kernels import isa
+from smoothbit.numerics.csr import CSR
 
 
 def info(
@@ -61,8 +62,10 @@ def _graph(path: Path, output: Output) -> dict[str, Any]:
     features = graph.features
     if isinstance(features, PackedFeatures):
         kind = f"{features.codes.law.num_bits}-bit codes, {'dense' if features.pattern is None else 'sparse'}"
+    elif isinstance(features.matrix, CSR):
+        kind = "1-bit pattern, sparse" if features.matrix.values is None else "float32, sparse"
     else:
-        kind = "float32, sparse" if features.is_sparse else "float32, dense"
+        kind = "float32, dense"
     result = {
         "kind": "graph", "name": graph.name, "num_nodes": graph.num_nodes,
         "num_entries": graph.adjacency.num_entries, "num_features": features.num_features, "features": kind,

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from smoothbit.formats import GraphFile, write_graph
+from tests.helpers import FEATURES, random_graph
+
 Run = Callable[..., Any]
 TINY = ["--epochs", "2", "--warm-epochs", "1", "--hidden", "8", "--steps", "2", "--dropout", "0.2"]
 
@@ -56,6 +59,14 @@ def test_info_of_a_model_adds_up(run: Run, trained: Path) -> None:
 def test_info_of_a_graph(run: Run, trained: Path) -> None:
     result = run("info", trained / "g.smoothbit", "--json", "-").json
     assert (result["num_nodes"], result["num_features"], result["num_classes"]) == (1797, 64, 10)
+
+
+def test_info_names_the_kind_of_features(run: Run, tmp_path: Path) -> None:
+    kinds = {"binary": "1-bit pattern, sparse", "sparse": "float32, sparse", "dense": "float32, dense"}
+    for kind, shown in kinds.items():
+        path = tmp_path / f"{kind}.smoothbit"
+        write_graph(path, GraphFile(random_graph(), FEATURES[kind](), name=kind))
+        assert run("info", path, "--json", "-").json["features"] == shown
 
 
 def test_info_says_when_the_compiled_part_is_missing(run: Run, trained: Path, monkeypatch: pytest.MonkeyPatch) -> None:
