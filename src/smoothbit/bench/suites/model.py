@@ -30,14 +30,12 @@ def model(request: BenchRequest, progress: Progress) -> Candidates:
     given = make_graph(request)
     graph, features = PreparedGraph(given.adjacency), given.features_or_random(request.seed)
     network = random_network(features, request.num_channels, request.seed)
-    backend = KernelBackend(request.num_threads)
-    plan = network.float_plan()
     candidates = Candidates(
         given.name,
         graph.num_nodes,
         given.adjacency.num_entries,
         {},
-        lambda: run_plan(plan, graph, features, backend),
+        Session(network.float_plan(), graph, features, request.num_threads).run,
         {},
         notes=[network.describe()],
     )
