@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from smoothbit.data import Dataset, load_dataset
 from smoothbit.engine import Model, PreparedGraph, Result, load, same_codes
@@ -71,7 +70,7 @@ def verify_model(model: SMPNet, packed: Model, dataset: Dataset, num_threads: in
     prepared = PreparedGraph(dataset.adjacency)
     engine = packed.run(prepared, dataset.features, num_threads=num_threads, has_trace=True)
     simulated = simulate(model, prepared, dataset.features, has_trace=True)
-    fake = _fake_quantized_labels(model, prepared, dataset)
+    fake = model.evaluate(inputs_from_features(dataset.features), TorchGraph(prepared)).argmax(axis=1)
     equal = {name: _is_equal(name, engine, simulated) for name in _quantized_stages(simulated)}
     agreement = float((engine.labels == simulated.labels).mean())
     difference = float(np.abs(engine.scores - simulated.scores).max())
@@ -136,12 +135,3 @@ def _is_equal(name: str, engine: Result, simulated: Result) -> bool:
         isinstance(second, PackedTensor) and np.array_equal(first.law.step, second.law.step)
     )
     return is_same_law and same_codes(first, second)
-
-
-def _fake_quantized_labels(model: SMPNet, prepared: PreparedGraph, dataset: Dataset) -> Any:
-    is_training = model.training
-    model.eval()
-    with torch.no_grad():
-        scores = model(inputs_from_features(dataset.features), TorchGraph(prepared))
-    model.train(is_training)
-    return scores.argmax(dim=1).numpy()

@@ -37,12 +37,7 @@ class Task:
         """
         if not model.config.quant.is_float:
             return simulate(model, self.prepared, self.dataset.features, backend=self.backend).scores
-        is_training = model.training
-        model.eval()
-        with torch.no_grad():
-            scores: Float32Array = model(self.inputs, self.graph).numpy()
-        model.train(is_training)
-        return scores
+        return model.evaluate(self.inputs, self.graph)
 
     def accuracy(self, scores: Float32Array, nodes: BoolArray) -> float:
         """Return the data set's metric over `nodes`."""

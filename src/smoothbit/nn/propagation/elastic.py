@@ -92,8 +92,8 @@ class ElasticPropagation(Propagation):
     def forward(self, z: Tensor, graph: TorchGraph) -> Tensor:
         """Return h_K [N, F]."""
         incidence = graph.prepared.incidence
-        heads = torch.from_numpy(incidence.heads).to(z.device)
-        tails = torch.from_numpy(incidence.tails).to(z.device)
+        heads = torch.from_numpy(incidence.heads).to(z.device, torch.int64)
+        tails = torch.from_numpy(incidence.tails).to(z.device, torch.int64)
         skip = graph.rsqrt_degree * z
         state = self.message(skip)
         dual: Tensor | None = None
@@ -101,7 +101,7 @@ class ElasticPropagation(Propagation):
             smooth = self.gamma * skip + (1.0 - self.gamma) * self.aggregates[step](graph.mean(state))
             pulled = smooth if dual is None else smooth - self.gamma * _divergence(dual, heads, tails, graph)
             primal = self.primals[step](pulled)
-            moved = self.beta * (primal[heads.long()] - primal[tails.long()])
+            moved = self.beta * (primal[heads] - primal[tails])
             dual = self.duals[step](self._project(moved if dual is None else dual + moved))
             update = smooth - self.gamma * _divergence(dual, heads, tails, graph)
             if step == self.num_steps - 1:
