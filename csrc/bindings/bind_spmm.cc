@@ -22,6 +22,8 @@ void spmm(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<
   const int64_t row_bytes = (epilogue.num_channels() * num_bits + 7) / 8;
   require(args.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
   args.epilogue = epilogue.expand(args.num_rows, out);
+  const std::shared_ptr<ThresholdCache> thresholds = epilogue.thresholds(args.epilogue, num_bits);
+  args.epilogue.thresholds = thresholds.get();
   const int64_t work = (static_cast<int64_t>(indices.shape(0)) + 8 * args.num_rows) * (row_bytes + 8);
   const int threads = resolve_threads(num_threads, work, kBytesPerThread);
   const SpmmKernel kernel = current_kernels().spmm[bits_index(num_bits)];

@@ -1,7 +1,10 @@
 #include "epilogue.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
+
+#include "kernels/epilogue/thresholds.h"
 
 namespace smoothbit {
 namespace {
@@ -35,7 +38,65 @@ bool is_constant(const float* values, int64_t count) {
          });
 }
 
+bool is_uniform(const Epilogue& e) {
+  const auto same = [&](const float* values) { return !values || is_constant(values, e.num_channels); };
+  for (const Law* law : {&e.aggregate, &e.output})
+    if (!same(law->inv_scale) || !same(law->phase) || !same(law->zero_point)) return false;
+  for (int t = 0; t < e.num_terms; ++t)
+    if (!e.terms[t].is_uniform) return false;
+  return same(e.col_scale) && same(e.col_term) && same(e.col_bias) && same(e.aggregate_step) && same(e.aggregate_offset);
+}
+
+// Everything but the row's factors that the code of a sum depends on, when all channels share it.
+using LawValues = std::array<float, 20 + 3 * kMaxTerms>;
+
+void append(const float* channel_values, float*& next) {
+  *next++ = channel_values ? 1.0f : 0.0f;
+  *next++ = channel_values ? channel_values[0] : 0.0f;
+}
+
+void append(const Law& law, float*& next) {
+  *next++ = static_cast<float>(law.num_bits);
+  if (!law.num_bits) return;
+  for (const float value : {law.inv_scale[0], law.phase[0], law.zero_point[0], law.fine_qmax, law.shift, law.inv_divisor})
+    *next++ = value;
+}
+
+LawValues law_values(const Epilogue& e) {
+  LawValues values{};
+  float* next = values.data();
+  append(e.aggregate, next);
+  append(e.output, next);
+  for (const float* channel_values : {e.col_scale, e.col_term, e.col_bias}) append(channel_values, next);
+  if (e.aggregate.num_bits) {
+    *next++ = e.aggregate_step[0];
+    *next++ = e.aggregate_offset[0];
+  }
+  for (int t = 0; t < e.num_terms; ++t) {
+    *next++ = e.terms[t].step[0];
+    *next++ = e.terms[t].offset ? e.terms[t].offset[0] : 0.0f;
+    *next++ = static_cast<float>(e.terms[t].num_bits + (e.terms[t].row_scale ? 64 : 0));
+  }
+  return values;
+}
+
 }  // namespace
+
+struct NativeEpilogue::Tables {
+  Tables(const LawValues& values, int num_bits) : values(values), cache(num_bits) {}
+  LawValues values;
+  ThresholdCache cache;
+};
+
+std::shared_ptr<ThresholdCache> NativeEpilogue::thresholds(const Epilogue& expanded, int num_bits) const {
+  if (!ThresholdCache::fits(expanded, num_bits)) return nullptr;
+  const LawValues values = law_values(expanded);
+  // Bits, not values: a law with a NaN is the same law the next time.
+  const bool is_known = tables_ && tables_->cache.num_bits() == num_bits &&
+                        std::memcmp(&tables_->values, &values, sizeof values) == 0;
+  if (!is_known) tables_ = std::make_shared<Tables>(values, num_bits);
+  return {tables_, &tables_->cache};
+}
 
 void ChannelArena::reset(int64_t num_channels, int max_arrays) {
   constexpr int64_t kAlignFloats = 16;  // one cache line
@@ -161,6 +222,7 @@ Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out) const
   e.has_relu = has_relu_;
   e.output_row_scale = data_or_null(output_row_scale_);
   if (output_) e.output = expand_law(*output_, arena);
+  e.is_uniform = is_uniform(e);
   const int64_t stride = static_cast<int64_t>(out.shape(1));
   const int64_t row_bytes = output_ ? (num_channels_ * output_->num_bits + 7) / 8 : 0;
   const bool fits = output_ ? out.dtype() == nb::dtype<uint8_t>() && stride >= row_bytes

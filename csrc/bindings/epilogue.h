@@ -1,6 +1,7 @@
 // Python's description of an epilogue, held natively: array references, checked once when it is made.
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -50,9 +51,15 @@ class NativeEpilogue {
   // so changing an array between calls is seen. Refuses row arrays that are not [num_rows].
   Epilogue expand(int64_t num_rows, const AnyOutMatrix& out) const;
 
+  // Tables for sums of `num_bits` wide codes under the law that `expanded` holds, or null when it has none.
+  // Kept from call to call while the values of the arrays stay the same; whoever uses them holds them.
+  std::shared_ptr<ThresholdCache> thresholds(const Epilogue& expanded, int num_bits) const;
+
   int64_t num_channels() const { return num_channels_; }
 
  private:
+  struct Tables;
+
   const float* channel_copy(const OptionalVector& values, ChannelArena& arena) const;
   Law expand_law(const NativeLaw& law, ChannelArena& arena) const;
   Term expand_term(const NativeTerm& term, int64_t num_rows, ChannelArena& arena) const;
@@ -65,6 +72,7 @@ class NativeEpilogue {
   bool has_relu_;
   OptionalVector output_row_scale_;
   std::optional<NativeLaw> output_;
+  mutable std::shared_ptr<Tables> tables_;  // the latest; calls that run may hold older ones
 };
 
 }  // namespace smoothbit

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "generate.h"
+#include "tabulated.h"
 #include "smoothbit/dispatch.h"
 #include "smoothbit/threads.h"
 
@@ -87,6 +88,25 @@ void test_spmm(Random& random, int bits, int length, int extra, int hub, bool is
     args.epilogue = epilogue;
     run_split(kernels.spmm[bits_index(bits)], args, num_rows);
   });
+}
+
+// Epilogues as tables of thresholds: what is tabulated must be what is computed without a table.
+void test_tabulated(Random& random, int bits, int length, int extra, int variant) {
+  const TabulatedCase c(random, bits, length, extra, variant);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  run_split(kernels_for(Isa::serial).spmm[bits_index(bits)], c.bind(want, variant), TabulatedCase::kNumRows);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  for (const Isa isa : vector_isas()) {
+    ThresholdCache cache(bits);
+    for (int pass = 0; pass < 8; ++pass) {  // lengths get their tables one after the other
+      got.reset();
+      SpmmArgs args = c.bind(got, variant);
+      args.epilogue.thresholds = &cache;
+      run_split(kernels_for(isa).spmm[bits_index(bits)], args, TabulatedCase::kNumRows);
+      tally.add("tabulated", isa, got == want && got.is_intact(), what);
+    }
+  }
 }
 
 void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, int variant) {
@@ -208,6 +228,8 @@ void run_all() {
           test_gemm(random, bits, weight_bits, depth, length, ++variant);
     }
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
+    for (const int bits : {1, 2, 4})
+      for (const int extra : {0, 3, 16, 32}) test_tabulated(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
   }
 }

@@ -55,8 +55,12 @@ struct Term {
   bool is_uniform = false;           // true only when step and offset are the same for every channel
 };
 
+class ThresholdCache;  // csrc/kernels/epilogue/thresholds.h
+
 struct Epilogue {
   int64_t num_channels = 0;
+  bool is_uniform = false;  // true only when every channel array holds one value throughout
+  ThresholdCache* thresholds = nullptr;  // where kernels keep what they tabulate of this epilogue, or null
   const float* col_scale = nullptr;  // [F]; null: y starts from 0
   const float* row_term = nullptr;   // [N] or null; gemm computes it when only col_term is given
   const float* col_term = nullptr;   // [F] or null

@@ -41,22 +41,34 @@ inline float term_serial(const Term& term, int64_t row, int64_t channel) {
   return term.row_scale ? value * term.row_scale[row] : value;
 }
 
-// `sum` is read only when the epilogue has a col_scale; `row_term` only when it has a col_term.
-inline float epilogue_value_serial(const Epilogue& e, int64_t row, int64_t channel, int32_t sum,
-                                   float row_term) {
+// From the exact sum to the end of the aggregate; `sum` is read only when the epilogue has a col_scale.
+inline float epilogue_of_sum_serial(const Epilogue& e, int64_t channel, int32_t sum, float row_term, float row_scale) {
   float y = 0.0f;
   if (e.col_scale) y = static_cast<float>(sum) * e.col_scale[channel];
   if (e.col_term) y = y + row_term * e.col_term[channel];
-  if (e.row_scale) y = y * e.row_scale[row];
+  if (e.row_scale) y = y * row_scale;
   if (e.col_bias) y = y + e.col_bias[channel];
   if (e.aggregate.num_bits) {
     y = quantize_serial(y, e.aggregate, channel) * e.aggregate_step[channel];
     y = y + e.aggregate_offset[channel];
   }
-  for (int t = 0; t < e.num_terms; ++t) y = y + term_serial(e.terms[t], row, channel);
-  if (e.has_relu) y = y > 0.0f ? y : 0.0f;
-  if (e.output_row_scale) y = y * e.output_row_scale[row];
   return y;
+}
+
+// From there to the value that is stored or quantized.
+inline float epilogue_of_terms_serial(const Epilogue& e, float y, const float* terms, float output_row_scale) {
+  for (int t = 0; t < e.num_terms; ++t) y = y + terms[t];
+  if (e.has_relu) y = y > 0.0f ? y : 0.0f;
+  if (e.output_row_scale) y = y * output_row_scale;
+  return y;
+}
+
+// `row_term` is read only when the epilogue has a col_term.
+inline float epilogue_value_serial(const Epilogue& e, int64_t row, int64_t channel, int32_t sum, float row_term) {
+  float terms[kMaxTerms];
+  for (int t = 0; t < e.num_terms; ++t) terms[t] = term_serial(e.terms[t], row, channel);
+  const float y = epilogue_of_sum_serial(e, channel, sum, row_term, e.row_scale ? e.row_scale[row] : 1.0f);
+  return epilogue_of_terms_serial(e, y, terms, e.output_row_scale ? e.output_row_scale[row] : 1.0f);
 }
 
 // Zeroes what lies between the last code of an output row and its stride.

@@ -6,20 +6,17 @@
 //     halves  16 bytes (or fewer) of two source rows:   | row e+1 (16 B) | row e (16 B) |
 //     words   8 bytes (or fewer) of four source rows:   | e+3 | e+2 | e+1 | e |
 //
-// Planes. Byte j of a row holds channels j*p .. j*p + p - 1 (p = 8 / b). With x_k = x >> (k*b) in each
-// byte, the kernel keeps S_k = sum of x_k modulo 256: one shift, mask and add for each k > 0 and one add
-// for k = 0. x_k = plane_k + 2^b x_{k+1}, so plane sums are S_k - 2^b S_{k+1} modulo 256, exact while
-// they are below 256: 255 rows of u1, 85 of u2, 17 of u4. That saves one mask of each p. For u8 the same
-// holds with 16-bit lanes (two bytes each) modulo 65,536: 257 rows.
+// Planes (planes_avx2.h) are bytes; for u8 rows, 16-bit lanes. A plane is flushed before it overflows: after 255
+// rows of u1, 85 of u2, 17 of u4, 257 of u8.
 //
 // Interleaving unpacks turn planes into natural channel order once per flush, not once per entry.
-// Rejected: sums of five u2 rows in nibbles (fewer operations, but one more unpredictable loop per row
-// at the degrees of citation graphs, 14 on average).
 #if defined(__x86_64__)
 #include <algorithm>
 
 #include "../epilogue/avx2.h"
 #include "narrow.h"
+#include "planar.h"
+#include "planes_avx2.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -31,7 +28,7 @@ constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
 template <int kBits>
 struct Width {
   static constexpr int kPlanes = kBits == 8 ? 2 : 8 / kBits;
-  static constexpr int kMaxBlocks = kBits == 1 ? 1 : kBits == 2 ? 2 : 4;  // at most 8 accumulators
+  static constexpr int kMaxBlocks = kBits <= 2 ? 1 : 4;  // at most 8 accumulators
   static constexpr int64_t kFlushRows = kBits == 1 ? 255 : kBits == 2 ? 85 : kBits == 4 ? 17 : 257;
   using Sum = std::conditional_t<kBits == 8, uint16_t, uint8_t>;
 };
@@ -52,31 +49,84 @@ struct Rows {
   }
 };
 
-template <int kBits>
-SMOOTHBIT_INLINE void add_planes(__m256i x, __m256i acc[Width<kBits>::kPlanes]) {
-  if constexpr (kBits == 8) {
-    acc[0] = _mm256_add_epi16(acc[0], x);
-    acc[1] = _mm256_add_epi16(acc[1], _mm256_srli_epi16(x, 8));
-  } else {
-    acc[0] = _mm256_add_epi8(acc[0], x);
-    for (int k = 1; k < 8 / kBits; ++k) {
-      const __m256i mask = _mm256_set1_epi8(static_cast<char>(0xff >> (k * kBits)));
-      acc[k] = _mm256_add_epi8(acc[k], _mm256_and_si256(_mm256_srli_epi16(x, k * kBits), mask));
-    }
+// Plane sums of 4- and 8-bit rows. S_k is the sum of x >> (k*b) modulo the lane: bytes at 4 bits, 16-bit
+// lanes at 8, where a plane is every second byte. plane_k = S_k - 2^b S_{k+1}, exact while it fits the lane.
+class NibbleSums {
+ public:
+  static constexpr int kGroup = 1;
+  SMOOTHBIT_INLINE void start() { sums_[0] = sums_[1] = _mm256_setzero_si256(); }
+  template <int kRows, class Load>
+  SMOOTHBIT_INLINE void add(const Load& x) {
+    const __m256i row = x(0);
+    sums_[0] = _mm256_add_epi8(sums_[0], row);
+    sums_[1] = _mm256_add_epi8(sums_[1], shift_right_avx2<4>(row, 0x0f));
   }
-}
+  SMOOTHBIT_INLINE void split(__m256i planes[2]) const {
+    planes[0] = _mm256_sub_epi8(sums_[0], shift_left_avx2<4>(sums_[1]));
+    planes[1] = sums_[1];
+  }
 
-// S_k -> plane sums, in place.
-template <int kBits>
-SMOOTHBIT_INLINE void split_planes(__m256i acc[Width<kBits>::kPlanes]) {
-  if constexpr (kBits == 8) {
-    acc[0] = _mm256_sub_epi16(acc[0], _mm256_slli_epi16(acc[1], 8));
-  } else {
-    const __m256i mask = _mm256_set1_epi8(static_cast<char>(0xff << kBits));
-    for (int k = 0; k + 1 < 8 / kBits; ++k)
-      acc[k] = _mm256_sub_epi8(acc[k], _mm256_and_si256(_mm256_slli_epi16(acc[k + 1], kBits), mask));
+ private:
+  __m256i sums_[2];
+};
+
+class ByteSums {
+ public:
+  static constexpr int kGroup = 1;
+  SMOOTHBIT_INLINE void start() { sums_[0] = sums_[1] = _mm256_setzero_si256(); }
+  template <int kRows, class Load>
+  SMOOTHBIT_INLINE void add(const Load& x) {
+    const __m256i row = x(0);
+    sums_[0] = _mm256_add_epi16(sums_[0], row);
+    sums_[1] = _mm256_add_epi16(sums_[1], _mm256_srli_epi16(row, 8));
   }
-}
+  SMOOTHBIT_INLINE void split(__m256i planes[2]) const {
+    planes[0] = _mm256_sub_epi16(sums_[0], _mm256_slli_epi16(sums_[1], 8));
+    planes[1] = sums_[1];
+  }
+
+ private:
+  __m256i sums_[2];
+};
+
+template <int kBits>
+using Sums = std::conditional_t<kBits == 8, ByteSums, std::conditional_t<kBits == 4, NibbleSums, PlaneSums<kBits == 1 ? 1 : 2>>>;
+
+// Registers x(r, 0) .. x(r, kBlocks - 1) of rows r < count, added up and handed to done(block, planes).
+template <int kBits, int kBlocks>
+class BlockSums {
+ public:
+  template <class Load, class Done>
+  static SMOOTHBIT_INLINE void run(int64_t count, const Load& x, const Done& done) {
+    constexpr int kGroup = Sums<kBits>::kGroup;
+    BlockSums sums;
+    sums.start();
+    int64_t r = 0;
+    for (; count - r >= kGroup; r += kGroup) sums.template add<kGroup>(r, x);
+    for (; r < count; ++r) sums.template add<1>(r, x);
+    sums.finish(done);
+  }
+
+ private:
+  template <int i = 0>
+  SMOOTHBIT_INLINE void start() {
+    sums_[i].start();
+    if constexpr (i + 1 < kBlocks) start<i + 1>();
+  }
+  template <int kRows, int i = 0, class Load>
+  SMOOTHBIT_INLINE void add(int64_t row, const Load& x) {
+    sums_[i].template add<kRows>([&](int r) { return x(row + r, i); });
+    if constexpr (i + 1 < kBlocks) add<kRows, i + 1>(row, x);
+  }
+  template <int i = 0, class Done>
+  SMOOTHBIT_INLINE void finish(const Done& done) const {
+    __m256i planes[Width<kBits>::kPlanes];
+    sums_[i].split(planes);
+    done(i, planes);
+    if constexpr (i + 1 < kBlocks) finish<i + 1>(done);
+  }
+  Sums<kBits> sums_[kBlocks];
+};
 
 // Planes -> natural order, in place. Afterwards the low half of acc[q] holds the channels of bytes
 // 16/p*q .. of the low 16 bytes of the segment, the high half the same of its high 16 bytes.
@@ -124,7 +174,6 @@ SMOOTHBIT_INLINE void store_planes(__m256i acc[Width<kBits>::kPlanes], bool has_
   using Sum = typename Width<kBits>::Sum;
   constexpr int kPlanes = Width<kBits>::kPlanes;
   constexpr int kLanes = 16 / sizeof(Sum);
-  split_planes<kBits>(acc);
   interleave<kBits>(acc);
   for (int q = 0; q < kPlanes; ++q) {
     store_half(out + kLanes * q, _mm256_castsi256_si128(acc[q]));
@@ -134,17 +183,13 @@ SMOOTHBIT_INLINE void store_planes(__m256i acc[Width<kBits>::kPlanes], bool has_
 
 template <int kBits, int kBlocks>
 void gather_blocks(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  __m256i acc[kBlocks][kPlanes];
-  for (int i = 0; i < kBlocks; ++i)
-    for (int k = 0; k < kPlanes; ++k) acc[i][k] = _mm256_setzero_si256();
-  for (int64_t entry = begin; entry < end; ++entry) {
-    rows.prefetch(entry, kBlocks * 32);
-    const uint8_t* row = rows.at(entry);
-    for (int i = 0; i < kBlocks; ++i)
-      add_planes<kBits>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(row + 32 * i)), acc[i]);
-  }
-  for (int i = 0; i < kBlocks; ++i) store_planes<kBits>(acc[i], true, out + i * 32 * 8 / kBits);
+  BlockSums<kBits, kBlocks>::run(
+      end - begin,
+      [&](int64_t r, int i) {
+        if (i == 0) rows.prefetch(begin + r, kBlocks * 32);
+        return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows.at(begin + r)) + i);
+      },
+      [&](int i, __m256i* planes) { store_planes<kBits>(planes, true, out + i * 32 * 8 / kBits); });
 }
 
 SMOOTHBIT_INLINE uint64_t load_word(const uint8_t* bytes, int64_t readable) {
@@ -159,60 +204,60 @@ SMOOTHBIT_INLINE __m128i load_half(const uint8_t* bytes, int64_t readable) {
 
 template <int kBits, bool kIsWhole>
 void gather_halves(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
+  static const uint8_t zeros[16] = {};
   const int64_t readable = kIsWhole ? 16 : rows.readable;
-  __m256i acc[kPlanes];
-  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm256_setzero_si256();
-  int64_t entry = begin;
-  for (; entry + 2 <= end; entry += 2) {
-    rows.prefetch(entry, 1);
-    rows.prefetch(entry + 1, 1);
-    const __m256i low = _mm256_castsi128_si256(load_half(rows.at(entry), readable));
-    add_planes<kBits>(_mm256_inserti128_si256(low, load_half(rows.at(entry + 1), readable), 1), acc);
-  }
-  if (entry < end) add_planes<kBits>(_mm256_zextsi128_si256(load_half(rows.at(entry), readable)), acc);
-  for (int k = 0; k < kPlanes; ++k) {
-    const __m256i high = _mm256_castsi128_si256(_mm256_extracti128_si256(acc[k], 1));
-    acc[k] = kBits == 8 ? _mm256_add_epi16(acc[k], high) : _mm256_add_epi8(acc[k], high);
-  }
-  store_planes<kBits>(acc, false, out);
+  BlockSums<kBits, 1>::run(
+      (end - begin + 1) / 2,
+      [&](int64_t r, int) {
+        const int64_t entry = begin + 2 * r;
+        rows.prefetch(entry, 1);
+        rows.prefetch(entry + 1, 1);
+        const __m128i high = entry + 1 < end ? load_half(rows.at(entry + 1), readable) : load_half(zeros, 16);
+        return _mm256_inserti128_si256(_mm256_castsi128_si256(load_half(rows.at(entry), readable)), high, 1);
+      },
+      [&](int, __m256i* planes) {
+        for (int k = 0; k < Width<kBits>::kPlanes; ++k) {
+          const __m256i high = _mm256_castsi128_si256(_mm256_extracti128_si256(planes[k], 1));
+          planes[k] = kBits == 8 ? _mm256_add_epi16(planes[k], high) : _mm256_add_epi8(planes[k], high);
+        }
+        store_planes<kBits>(planes, false, out);
+      });
 }
 
 // kReadable: bytes of each load, or 0 when only rows.readable tells.
 template <int kBits, int kReadable>
 void gather_words(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
   static const uint8_t zeros[8] = {};
   const int64_t readable = kReadable ? kReadable : rows.readable;
-  __m256i acc[kPlanes];
-  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm256_setzero_si256();
-  for (int64_t entry = begin; entry < end; entry += 4) {
-    uint64_t words[4];
-    for (int r = 0; r < 4; ++r) {
-      rows.prefetch(entry + r, 1);
-      // Missing rows of the last register are zero; a choice of address, not a branch.
-      const uint8_t* row = entry + r < end ? rows.at(entry + r) : zeros;
-      if constexpr (kReadable == 2) {
-        uint16_t word;
-        std::memcpy(&word, row, 2);
-        words[r] = word;
-      } else {
-        words[r] = load_word(row, readable);
-      }
+  const auto word = [&](int64_t entry) {
+    // Missing rows of the last register are zero; a choice of address, not a branch.
+    const uint8_t* row = entry < end ? rows.at(entry) : zeros;
+    if constexpr (kReadable == 2) {
+      uint16_t value;
+      std::memcpy(&value, row, 2);
+      return static_cast<int64_t>(value);
+    } else {
+      return static_cast<int64_t>(load_word(row, readable));
     }
-    const __m256i x = _mm256_set_epi64x(static_cast<int64_t>(words[3]), static_cast<int64_t>(words[2]),
-                                        static_cast<int64_t>(words[1]), static_cast<int64_t>(words[0]));
-    add_planes<kBits>(x, acc);
-  }
-  for (int k = 0; k < kPlanes; ++k) {
-    __m128i half = _mm256_extracti128_si256(acc[k], 1);
-    const __m128i low = _mm256_castsi256_si128(acc[k]);
-    half = kBits == 8 ? _mm_add_epi16(low, half) : _mm_add_epi8(low, half);
-    const __m128i word = _mm_srli_si128(half, 8);
-    half = kBits == 8 ? _mm_add_epi16(half, word) : _mm_add_epi8(half, word);
-    acc[k] = _mm256_castsi128_si256(half);
-  }
-  store_planes<kBits>(acc, false, out);
+  };
+  BlockSums<kBits, 1>::run(
+      (end - begin + 3) / 4,
+      [&](int64_t r, int) {
+        const int64_t entry = begin + 4 * r;
+        for (int i = 0; i < 4; ++i) rows.prefetch(entry + i, 1);
+        return _mm256_setr_epi64x(word(entry), word(entry + 1), word(entry + 2), word(entry + 3));
+      },
+      [&](int, __m256i* planes) {
+        for (int k = 0; k < Width<kBits>::kPlanes; ++k) {
+          __m128i half = _mm256_extracti128_si256(planes[k], 1);
+          const __m128i low = _mm256_castsi256_si128(planes[k]);
+          half = kBits == 8 ? _mm_add_epi16(low, half) : _mm_add_epi8(low, half);
+          const __m128i next = _mm_srli_si128(half, 8);
+          half = kBits == 8 ? _mm_add_epi16(half, next) : _mm_add_epi8(half, next);
+          planes[k] = _mm256_castsi128_si256(half);
+        }
+        store_planes<kBits>(planes, false, out);
+      });
 }
 
 // A segment and the function that adds it up.
@@ -343,7 +388,7 @@ void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
 }
 
 template <int kBits>
-void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+void float_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
   if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
     narrow(args, row_begin, row_end);
     return;
@@ -366,6 +411,12 @@ void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
     if (num_channels > 0) sum_block<kBits>(args, last, row, prefetch_end);
     clear_row_padding_serial(args.epilogue, row);
   }
+}
+
+template <int kBits>
+void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  if (!spmm_planar_avx2(args, kBits, float_rows<kBits>, row_begin, row_end))
+    float_rows<kBits>(args, row_begin, row_end);
 }
 
 }  // namespace

@@ -1,0 +1,365 @@
+// spmm of 1-, 2- and 4-bit rows whose epilogue is a table of thresholds, AVX2.
+//
+// Sums never leave the planes they are gathered in (planes_avx2.h): nothing is turned into channel order, and
+// nothing is wider than a byte. At 2 bits, for the 128 channels of one register:
+//
+//     byte j of a row     | c[4j+3] c[4j+2] c[4j+1] c[4j] |
+//     plane k, byte j     sum of c[4j+k] over the row's entries, minus 127
+//     term codes          (z >> 2k) & 3 picks T1, T2, T3 of each lane: three byte shuffles
+//     code                -(sum > T1') - (sum > T2') - (sum > T3')
+//     output byte j       code0 + 4 code1 + 16 code2 + 64 code3
+//
+// Rows of more than 16 bytes go through one register at a time. Of shorter rows, two output rows share a
+// register, the upper half the later one. Neighbouring rows of one length (a graph in degree order has long
+// runs of them) are done in a loop of their own: one table, no branch that depends on the row.
+#if defined(__x86_64__)
+#include <algorithm>
+
+#include "../epilogue/avx2.h"
+#include "../epilogue/thresholds.h"
+#include "planar.h"
+#include "planes_avx2.h"
+
+SMOOTHBIT_BEGIN_TARGET("avx2")
+namespace smoothbit {
+namespace {
+
+constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
+
+// The tables of the rows in the two halves of a register.
+template <int kBits>
+struct Thresholds {
+  static constexpr int kCount = (1 << kBits) - 1;
+  const __m128i* low;
+  const __m128i* high;
+
+  SMOOTHBIT_INLINE Thresholds(const ThresholdTable& low, const ThresholdTable& high)
+      : low(reinterpret_cast<const __m128i*>(low.at)), high(reinterpret_cast<const __m128i*>(high.at)) {}
+  SMOOTHBIT_INLINE __m256i at(int t) const {
+    return _mm256_set_m128i(_mm_load_si128(high + t), _mm_load_si128(low + t));
+  }
+};
+
+// Codes of the terms, `kTerms` registers, as shuffle indices of plane k.
+template <int kBits, int kTerms>
+SMOOTHBIT_INLINE __m256i term_index(const __m256i terms[2], int k) {
+  if constexpr (kTerms == 0) return _mm256_setzero_si256();
+  const __m256i mask = bytes_avx2((1 << kBits) - 1);
+  const __m256i first = _mm256_and_si256(_mm256_srli_epi16(terms[0], k * kBits), mask);
+  if constexpr (kTerms < 2) return first;
+  const int up = (k - 1) * kBits;  // second codes one place above the first ones
+  const __m256i second = up >= 0 ? _mm256_srli_epi16(terms[1], up) : _mm256_slli_epi16(terms[1], kBits);
+  return _mm256_or_si256(first, _mm256_and_si256(second, _mm256_slli_epi16(mask, kBits)));
+}
+
+template <int kBits, int t = 0>
+SMOOTHBIT_INLINE __m256i count_reached(__m256i sums, const Thresholds<kBits>& thresholds, __m256i index,
+                                       __m256i negative) {
+  negative = _mm256_add_epi8(negative, _mm256_cmpgt_epi8(sums, _mm256_shuffle_epi8(thresholds.at(t), index)));
+  if constexpr (t + 1 < Thresholds<kBits>::kCount)
+    return count_reached<kBits, t + 1>(sums, thresholds, index, negative);
+  else
+    return negative;
+}
+
+// Plane sums -> packed output codes, from the last plane down; `negative` is minus what is packed so far.
+template <int kBits, int kTerms, int k = 8 / kBits - 1>
+SMOOTHBIT_INLINE __m256i pack_codes(const __m256i* planes, const Thresholds<kBits>& thresholds,
+                                    const __m256i terms[2], __m256i negative = _mm256_setzero_si256()) {
+  if constexpr (k < 0) {
+    return _mm256_sub_epi8(_mm256_setzero_si256(), negative);
+  } else {
+    for (int b = 0; b < kBits; ++b) negative = _mm256_add_epi8(negative, negative);
+    negative = count_reached<kBits>(planes[k], thresholds, term_index<kBits, kTerms>(terms, k), negative);
+    return pack_codes<kBits, kTerms, k - 1>(planes, thresholds, terms, negative);
+  }
+}
+
+alignas(32) const uint8_t kZeros[32] = {};
+
+SMOOTHBIT_INLINE __m256i load_32(const uint8_t* bytes) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+}
+SMOOTHBIT_INLINE __m256i join(const uint8_t* low, const uint8_t* high) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))),
+                                 _mm_loadu_si128(reinterpret_cast<const __m128i*>(high)), 1);
+}
+
+// The source rows, held by value so that no store makes the compiler read them again.
+template <bool kHasPrefetch>
+struct Rows {
+  const uint8_t* source;
+  const int32_t* indices;
+  int64_t stride;
+
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
+  SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
+    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kAhead)), _MM_HINT_T0);
+  }
+};
+
+// What one register gathers, as a list of registers x(0) .. x(count - 1).
+// Bytes of one row:
+template <bool kHasPrefetch>
+struct OneRow {
+  Rows<kHasPrefetch> rows;
+  int64_t begin, count;
+  SMOOTHBIT_INLINE __m256i x(int64_t i) const {
+    rows.prefetch(begin + i);
+    return load_32(rows.at(begin + i));
+  }
+};
+// 16 bytes of two rows of one length:
+template <bool kHasPrefetch>
+struct TwoRows {
+  Rows<kHasPrefetch> rows;
+  int64_t begin, count;
+  SMOOTHBIT_INLINE __m256i x(int64_t i) const {
+    rows.prefetch(begin + 2 * i);
+    rows.prefetch(begin + 2 * i + 1);
+    return join(rows.at(begin + i), rows.at(begin + count + i));
+  }
+};
+// 16 bytes of one row, two entries at a time; the sums of the row are those of both halves:
+template <bool kHasPrefetch>
+struct HalfRow {
+  Rows<kHasPrefetch> rows;
+  int64_t begin, end, count;
+  HalfRow(const Rows<kHasPrefetch>& rows, int64_t begin, int64_t end)
+      : rows(rows), begin(begin), end(end), count((end - begin + 1) / 2) {}
+  SMOOTHBIT_INLINE __m256i x(int64_t i) const {
+    rows.prefetch(begin + 2 * i);
+    rows.prefetch(begin + 2 * i + 1);
+    const uint8_t* second = begin + 2 * i + 1 < end ? rows.at(begin + 2 * i + 1) : kZeros;
+    return join(rows.at(begin + 2 * i), second);
+  }
+};
+
+// Adds up a list. kRest is the length of its last group of rows; 0 when that is not known.
+template <int kBits, int kRest>
+using Sums = std::conditional_t<kRest == 0, RowSums<kBits>, PlaneSums<kBits == 1 ? 1 : 2>>;
+
+template <int kBits, int kRest, class List>
+SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
+  if constexpr (kRest == 0) {
+    for (int64_t i = 0; i < list.count; ++i) sums.add(list.x(i));
+  } else {
+    constexpr int kGroup = PlaneSums<kBits>::kGroup;
+    int64_t i = 0;
+    for (; list.count - i > kGroup; i += kGroup)
+      sums.template add<kGroup>([&](int r) { return list.x(i + r); });
+    sums.template add<kRest>([&](int r) { return list.x(i + r); });
+  }
+}
+
+// What does not change within a call.
+template <bool kHasPrefetch>
+struct Call {
+  const SpmmArgs& args;
+  const Epilogue& e;
+  ThresholdCache& cache;
+  int64_t max_length;
+  Rows<kHasPrefetch> rows;
+  int64_t last;         // first byte of the last register of a row
+  __m256i valid;        // bits of that register that are codes
+
+  const uint8_t* term(int t, int64_t row) const {
+    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
+  }
+  uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
+  int64_t length(int64_t row) const { return args.indptr[row + 1] - args.indptr[row]; }
+  template <int kBits>
+  SMOOTHBIT_INLINE const ThresholdTable* table(int64_t row) const {
+    const int64_t count = length(row);
+    return count > max_length || count == 0 ? nullptr : cache.find(e, row, count);
+  }
+  SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
+    if (byte < e.out_stride) std::memset(out(row) + byte, 0, static_cast<size_t>(e.out_stride - byte));
+  }
+  // Rows from `row` on that have its length, at most up to `end`.
+  SMOOTHBIT_INLINE int64_t run(int64_t row, int64_t end) const {
+    const int64_t* indptr = args.indptr;
+    const int64_t count = indptr[row + 1] - indptr[row];
+    int64_t next = row + 1;
+    while (next < end && indptr[next + 1] - indptr[next] == count) ++next;
+    return next - row;
+  }
+};
+
+// One row, register by register.
+template <int kBits, int kTerms, int kRest, bool kHasPrefetch>
+SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Thresholds<kBits>& thresholds, int64_t row) {
+  uint8_t* out = call.out(row);
+  OneRow<kHasPrefetch> list{call.rows, call.args.indptr[row], call.length(row)};
+  for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
+    Sums<kBits, kRest> sums;
+    sums.start(bytes_avx2(-ThresholdTable::kBias));
+    add_list<kBits, kRest>(list, sums);
+    __m256i planes[8 / kBits], terms[2];
+    sums.split(planes);
+    for (int t = 0; t < kTerms; ++t) terms[t] = load_32(call.term(t, row) + byte);
+    __m256i codes = pack_codes<kBits, kTerms>(planes, thresholds, terms);
+    if (byte == call.last) codes = _mm256_and_si256(codes, call.valid);
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + byte), codes);
+    if (byte == call.last) break;
+  }
+  call.clear_after(row, call.last + 32);
+}
+
+// Rows `row` and `row + 1` of 16 bytes.
+template <int kBits, int kTerms, class AnySums, bool kHasPrefetch>
+SMOOTHBIT_INLINE void finish_pair(const Call<kHasPrefetch>& call, const AnySums& sums,
+                                  const Thresholds<kBits>& thresholds, int64_t row) {
+  __m256i planes[8 / kBits], terms[2];
+  sums.split(planes);
+  for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, row), call.term(t, row + 1));
+  const __m256i codes = _mm256_and_si256(pack_codes<kBits, kTerms>(planes, thresholds, terms), call.valid);
+  uint8_t* out = call.out(row);
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(codes));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + call.e.out_stride), _mm256_extracti128_si256(codes, 1));
+  call.clear_after(row, 16);
+  call.clear_after(row + 1, 16);
+}
+
+template <int kBits, int kTerms, bool kIsWide, int kRest, bool kHasPrefetch>
+__attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t row, int64_t end) {
+  const Thresholds<kBits> thresholds(table, table);
+  if constexpr (kIsWide) {
+    for (; row < end; ++row) finish_row<kBits, kTerms, kRest>(call, thresholds, row);
+  } else {
+    const int64_t length = call.length(row);
+    for (; row < end; row += 2) {
+      Sums<kBits, kRest> sums;
+      sums.start(bytes_avx2(-ThresholdTable::kBias));
+      add_list<kBits, kRest>(TwoRows<kHasPrefetch>{call.rows, call.args.indptr[row], length}, sums);
+      finish_pair<kBits, kTerms>(call, sums, thresholds, row);
+    }
+  }
+}
+
+template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
+void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t row, int64_t end) {
+  if constexpr (kBits == 4) {
+    run_of_rows<kBits, kTerms, kIsWide, 0>(call, table, row, end);
+  } else {
+    constexpr int kGroup = PlaneSums<kBits>::kGroup;
+    switch ((call.length(row) - 1) % kGroup + 1) {
+      case 1: return run_of_rows<kBits, kTerms, kIsWide, 1>(call, table, row, end);
+      case 2: return run_of_rows<kBits, kTerms, kIsWide, 2>(call, table, row, end);
+      case 3: return run_of_rows<kBits, kTerms, kIsWide, 3>(call, table, row, end);
+      case 4: return run_of_rows<kBits, kTerms, kIsWide, kGroup == 3 ? 3 : 4>(call, table, row, end);
+      default: return run_of_rows<kBits, kTerms, kIsWide, kGroup>(call, table, row, end);
+    }
+  }
+}
+
+// Two rows of any length.
+template <int kBits, int kTerms, bool kHasPrefetch>
+SMOOTHBIT_INLINE void any_pair(const Call<kHasPrefetch>& call, const ThresholdTable& low, const ThresholdTable& high,
+                               int64_t row) {
+  const int64_t* indptr = call.args.indptr;
+  const __m256i bias = _mm256_zextsi128_si256(_mm_set1_epi8(-ThresholdTable::kBias));
+  RowSums<kBits> sums, next;
+  sums.start(bias);
+  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[row], indptr[row + 1]), sums);
+  next.start(bias);
+  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[row + 1], indptr[row + 2]), next);
+  sums.join_halves(next);
+  finish_pair<kBits, kTerms>(call, sums, Thresholds<kBits>(low, high), row);
+}
+
+constexpr int64_t kShortestRun = 4;
+
+template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
+void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t row, int64_t end) {
+  while (row < end) {
+    const ThresholdTable* table = call.template table<kBits>(row);
+    const int64_t step = kIsWide ? 1 : 2;
+    if (!table || row + step > end) {
+      other(call.args, row, row + 1);
+      ++row;
+      continue;
+    }
+    const int64_t run = call.run(row, end) / step * step;
+    if (run >= kShortestRun && ThresholdCache::has_factors(*table, call.e, row, row + run)) {
+      any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, row, row + run);
+      row += run;
+      continue;
+    }
+    if constexpr (kIsWide) {
+      finish_row<kBits, kTerms, 0>(call, Thresholds<kBits>(*table, *table), row);
+    } else {
+      const ThresholdTable* next = call.template table<kBits>(row + 1);
+      if (next) any_pair<kBits, kTerms>(call, *table, *next, row);
+      else other(call.args, row, row + 2);
+    }
+    row += step;
+  }
+}
+
+// Bits of the register from byte `begin` on that are codes of a row; the same in both halves of short rows.
+__m256i valid_bits(int64_t row_bits, int64_t begin, bool is_wide) {
+  alignas(32) uint8_t mask[32];
+  for (int64_t i = 0; i < 32; ++i) {
+    const int64_t byte = begin + (is_wide ? i : i % 16);
+    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * byte))) - 1);
+  }
+  return _mm256_load_si256(reinterpret_cast<const __m256i*>(mask));
+}
+
+template <int kBits, bool kHasPrefetch>
+void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, int64_t begin, int64_t end) {
+  const int64_t row_bits = args.epilogue.num_channels * kBits;
+  const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
+  const Call<kHasPrefetch> call{args, args.epilogue, *args.epilogue.thresholds, ThresholdCache::max_length(kBits),
+                                {args.source, args.indices, args.source_stride}, last, valid_bits(row_bits, last, is_wide)};
+  const auto choose = [&](auto terms) {
+    constexpr int kTerms = decltype(terms)::value;
+    if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);
+    else all_rows<kBits, kTerms, false>(call, other, begin, end);
+  };
+  switch (args.epilogue.num_terms) {
+    case 0: return choose(std::integral_constant<int, 0>());
+    case 1: return choose(std::integral_constant<int, 1>());
+    default:
+      if constexpr (kBits <= 2) choose(std::integral_constant<int, 2>());
+  }
+}
+
+template <int kBits>
+bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_end) {
+  const Epilogue& e = args.epilogue;
+  const int64_t row_bytes = (e.num_channels * kBits + 7) / 8;
+  const bool is_wide = row_bytes > 16;
+  const int64_t needed = is_wide ? (row_bytes + 31) / 32 * 32 : 16;
+  bool fits = row_bytes > 8 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
+  for (int t = 0; t < e.num_terms; ++t) fits &= e.terms[t].stride >= needed;
+  if (!fits) return false;
+  // A table that fits the second-level cache gains nothing from prefetching, and the last entries have
+  // nothing behind them to prefetch.
+  constexpr int64_t kCacheBytes = 1 << 19;
+  int64_t prefetched = row_begin;
+  if (args.num_sources * args.source_stride > kCacheBytes) {
+    const int64_t last_entry = args.indptr[args.num_rows] - kAhead;
+    prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
+    prefetched = std::max(prefetched, row_begin);
+  }
+  if (prefetched > row_begin) run_part<kBits, true>(args, other, is_wide, row_begin, prefetched);
+  if (prefetched < row_end) run_part<kBits, false>(args, other, is_wide, prefetched, row_end);
+  return true;
+}
+
+}  // namespace
+
+bool spmm_planar_avx2(const SpmmArgs& args, int num_bits, SpmmKernel other, int64_t row_begin, int64_t row_end) {
+  if (args.weights || !args.epilogue.thresholds || !ThresholdCache::fits(args.epilogue, num_bits)) return false;
+  switch (num_bits) {
+    case 1: return run<1>(args, other, row_begin, row_end);
+    case 2: return run<2>(args, other, row_begin, row_end);
+    default: return run<4>(args, other, row_begin, row_end);
+  }
+}
+
+}  // namespace smoothbit
+SMOOTHBIT_END_TARGET
+#endif

@@ -1,0 +1,121 @@
+// Cases whose epilogue can be tabulated: one law for all channels, row factors that go with the row's length.
+#pragma once
+
+#include "generate.h"
+#include "kernels/epilogue/thresholds.h"
+#include "smoothbit/spmm.h"
+
+namespace smoothbit {
+
+class TabulatedCase {
+ public:
+  static constexpr int64_t kNumRows = 240, kNumSources = 37;
+
+  TabulatedCase(Random& random, int bits, int64_t num_channels, int64_t extra, int variant)
+      : random_(random), num_channels_(num_channels), stride_((num_channels * bits + 7) / 8 + extra) {
+    make_rows(variant);
+    source_ = bytes(kNumSources);
+    e_.num_channels = num_channels;
+    e_.is_uniform = true;
+    // Sums grow with the row, the mean does not; a negative factor makes codes fall: no table.
+    e_.col_scale = channel(variant % 11 == 0 ? -0.4f : random.real(0.1f, 1.0f));
+    e_.row_scale = by_length(1.0f);
+    if (variant & 1) e_.col_bias = channel(random.real(-1.0f, 1.0f));
+    if (variant % 5 == 0) e_.row_term = by_length(0.5f), e_.col_term = channel(random.real(-1.0f, 1.0f));
+    if (variant % 7 == 0) {
+      e_.aggregate = law(4);
+      e_.aggregate_step = channel(0.3f);
+      e_.aggregate_offset = channel(-0.2f);
+    }
+    for (int t = 0; t < variant % 3; ++t) {
+      Term& term = e_.terms[e_.num_terms++];
+      term.num_bits = bits;
+      term.is_uniform = true;
+      term.step = channel(random.real(-0.5f, 0.5f));
+      term.offset = channel(random.real(-0.5f, 0.5f));
+      term.stride = stride_;
+      term.data = bytes(kNumRows);
+      if (t == 0) term.row_scale = by_length(0.7f);
+    }
+    e_.has_relu = variant % 4 == 1;
+    if (variant % 4 == 2) e_.output_row_scale = by_length(2.0f);
+    e_.output = law(bits);
+  }
+
+  OutputBuffer make_output() const { return OutputBuffer(kNumRows * stride_); }
+
+  SpmmArgs bind(OutputBuffer& out, int variant) const {
+    SpmmArgs args;
+    args.indptr = indptr_.data();
+    args.indices = indices_.front().data();
+    args.source = source_;
+    args.source_stride = stride_;
+    args.num_rows = kNumRows;
+    args.num_sources = variant % 2 ? kNumSources : int64_t{1} << 40;  // the latter prefetches
+    args.epilogue = e_;
+    args.epilogue.out = out.data();
+    args.epilogue.out_stride = stride_;
+    return args;
+  }
+
+ private:
+  void make_rows(int variant) {
+    static const int kLengths[] = {1, 2, 3, 5, 6, 10, 16, 17, 84, 85, 0, 4, 254, 7};
+    std::vector<int32_t> indices;
+    indptr_.push_back(0);
+    int length = 1;
+    for (int64_t row = 0; row < kNumRows; ++row) {
+      // Runs of one length, or a new length in every row.
+      if (variant % 2 == 0 || random_.integer(0, 15) == 0) length = kLengths[random_.integer(0, 13)];
+      for (int i = 0; i < length; ++i) indices.push_back(random_.integer(0, static_cast<int>(kNumSources) - 1));
+      indptr_.push_back(static_cast<int64_t>(indices.size()));
+      // Some rows have factors of their own, so that they must not use the table of their length.
+      factors_.push_back((random_.integer(0, 19) ? 1.0f : 1.5f) / static_cast<float>(std::max(length, 1)));
+    }
+    indices_.emplace_back(indices);
+  }
+  const float* by_length(float scale) {
+    std::vector<float> values;
+    for (const float factor : factors_) values.push_back(scale * factor);
+    return keep(values);
+  }
+  const float* channel(float value) {
+    const int64_t padded = (num_channels_ + kChannelPad - 1) / kChannelPad * kChannelPad;
+    return keep(std::vector<float>(static_cast<size_t>(padded), value));
+  }
+  const float* keep(const std::vector<float>& values) {
+    floats_.emplace_back(values);
+    return floats_.back().data();
+  }
+  const uint8_t* bytes(int64_t num_rows) {
+    bytes_.push_back(random_bytes(random_, num_rows * stride_));
+    return bytes_.back().data();
+  }
+  Law law(int bits) {
+    Law law;
+    law.num_bits = bits;
+    law.truncates = bits < 8 && random_.integer(0, 3) == 0;
+    law.qmax = static_cast<float>((1 << bits) - 1);
+    law.fine_qmax = law.truncates ? 255.0f : law.qmax;
+    law.shift = -3.0f;
+    law.inv_divisor = 1.0f / static_cast<float>(255 / ((1 << bits) - 1));
+    law.inv_scale = channel(random_.real(0.3f, 3.0f) * law.fine_qmax / law.qmax);
+    law.phase = channel(0.0f);
+    law.phase_is_zero = true;
+    law.zero_point_is_zero = random_.integer(0, 1) == 0;
+    law.zero_point = channel(law.zero_point_is_zero ? 0.0f : 1.0f);
+    return law;
+  }
+
+  Random& random_;
+  int64_t num_channels_, stride_;
+  Epilogue e_;
+  const uint8_t* source_ = nullptr;
+  std::vector<int64_t> indptr_;
+  std::vector<float> factors_;
+  std::vector<ReadBuffer<int32_t>> indices_;
+  std::vector<ReadBuffer<float>> floats_;
+  std::vector<ReadBuffer<uint8_t>> bytes_;
+};
+
+}  // namespace smoothbit
