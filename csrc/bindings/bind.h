@@ -7,6 +7,7 @@ namespace smoothbit {
 
 void bind_isa(nanobind::module_& module);
 void bind_epilogue(nanobind::module_& module);
+void bind_call(nanobind::module_& module);
 void bind_spmm(nanobind::module_& module);
 void bind_gemm(nanobind::module_& module);
 void bind_requantize(nanobind::module_& module);

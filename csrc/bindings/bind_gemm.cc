@@ -2,6 +2,7 @@
 #include <memory>
 
 #include "bind.h"
+#include "call.h"
 #include "epilogue.h"
 
 namespace smoothbit {
@@ -42,42 +43,58 @@ void run_gemm_part(void* context, int part) {
   if (begin < end) job.kernel(*job.args, job.scratch + part * job.scratch_bytes, begin, end);
 }
 
-void gemm(Matrix<uint8_t> source, int source_bits, int64_t depth, Matrix<uint8_t> weight, int weight_bits,
-          const NativeEpilogue& epilogue, AnyOutMatrix out, int num_threads) {
-  GemmArgs args;
-  args.source = source.data();
-  args.source_stride = static_cast<int64_t>(source.shape(1));
-  args.source_bits = source_bits;
-  args.weight = weight.data();
-  args.weight_stride = static_cast<int64_t>(weight.shape(1));
-  args.weight_bits = weight_bits;
-  args.num_rows = static_cast<int64_t>(source.shape(0));
-  args.depth = depth;
-  require(args.source_stride >= (depth * source_bits + 7) / 8, "Expected the rows of `source` to hold `depth` codes.");
-  require(static_cast<int64_t>(weight.shape(0)) == depth &&
-              args.weight_stride >= (epilogue.num_channels() * weight_bits + 7) / 8,
-          "Expected `weight` to be packed [depth, num_channels].");
-  args.epilogue = epilogue.expand(args.num_rows, out);
-  const int64_t num_channels = epilogue.num_channels();
-  const int threads = resolve_threads(num_threads, args.num_rows * depth * num_channels, kMacsPerThread);
-  const KernelTable& kernels = current_kernels();
-  nb::gil_scoped_release release;
-  const int num_parts = threads <= 1 ? 1 : threads * 2;
-  const int64_t scratch_bytes = (gemm_scratch_bytes(depth, num_channels) + 63) / 64 * 64;
-  AlignedBuffer panel(gemm_panel_bytes(depth, num_channels));
-  AlignedBuffer scratch(scratch_bytes * num_parts);
-  if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
-  args.panel = static_cast<const int16_t*>(panel.data());
-  GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
-  run_parts(threads, num_parts, run_gemm_part, &job);
-}
+class GemmCall : public Call {
+ public:
+  GemmCall(Matrix<uint8_t> source, int source_bits, int64_t depth, Matrix<uint8_t> weight, int weight_bits,
+           nb::object epilogue, AnyOutMatrix out, int num_threads)
+      : source_(source), weight_(weight), epilogue_(std::move(epilogue)) {
+    args_.source = source_.data();
+    args_.source_stride = static_cast<int64_t>(source_.shape(1));
+    args_.source_bits = source_bits;
+    args_.weight = weight_.data();
+    args_.weight_stride = static_cast<int64_t>(weight_.shape(1));
+    args_.weight_bits = weight_bits;
+    args_.num_rows = static_cast<int64_t>(source_.shape(0));
+    args_.depth = depth;
+    const int64_t num_channels = epilogue_.num_channels();
+    require(args_.source_stride >= (depth * source_bits + 7) / 8,
+            "Expected the rows of `source` to hold `depth` codes.");
+    require(static_cast<int64_t>(weight_.shape(0)) == depth &&
+                args_.weight_stride >= (num_channels * weight_bits + 7) / 8,
+            "Expected `weight` to be packed [depth, num_channels].");
+    args_.epilogue = epilogue_.expand(args_.num_rows, out);
+    num_threads_ = resolve_threads(num_threads, args_.num_rows * depth * num_channels, kMacsPerThread);
+  }
+
+  // The working memory lives as long as one run.
+  void run() const override {
+    const KernelTable& kernels = current_kernels();
+    const int64_t num_channels = args_.epilogue.num_channels;
+    const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
+    const int64_t scratch_bytes = (gemm_scratch_bytes(args_.depth, num_channels) + 63) / 64 * 64;
+    AlignedBuffer panel(gemm_panel_bytes(args_.depth, num_channels));
+    AlignedBuffer scratch(scratch_bytes * num_parts);
+    GemmArgs args = args_;
+    if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
+    args.panel = static_cast<const int16_t*>(panel.data());
+    GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
+    run_parts(num_threads_, num_parts, run_gemm_part, &job);
+  }
+
+ private:
+  Matrix<uint8_t> source_, weight_;
+  BoundEpilogue epilogue_;
+  int num_threads_;
+  GemmArgs args_;
+};
 
 }  // namespace
 
 void bind_gemm(nb::module_& module) {
-  module.def("gemm", &gemm, nb::arg("source").noconvert(), nb::arg("source_bits"), nb::arg("depth"),
-             nb::arg("weight").noconvert(), nb::arg("weight_bits"), nb::arg("epilogue"),
-             nb::arg("out").noconvert(), nb::arg("num_threads"));
+  nb::class_<GemmCall, Call>(module, "Gemm")
+      .def(nb::init<Matrix<uint8_t>, int, int64_t, Matrix<uint8_t>, int, nb::object, AnyOutMatrix, int>(),
+           nb::arg("source").noconvert(), nb::arg("source_bits"), nb::arg("depth"), nb::arg("weight").noconvert(),
+           nb::arg("weight_bits"), nb::arg("epilogue"), nb::arg("out").noconvert(), nb::arg("num_threads"));
 }
 
 }  // namespace smoothbit

@@ -1,5 +1,6 @@
 // requantize.
 #include "bind.h"
+#include "call.h"
 #include "epilogue.h"
 
 namespace smoothbit {
@@ -7,26 +8,38 @@ namespace {
 
 constexpr int64_t kElementsPerThread = 1 << 17;
 
-void requantize(std::optional<Matrix<int32_t>> sums, int64_t num_rows, const NativeEpilogue& epilogue,
-                AnyOutMatrix out, int num_threads) {
-  RequantizeArgs args;
-  args.num_rows = num_rows;
-  require(!sums || (static_cast<int64_t>(sums->shape(0)) == num_rows &&
-                    static_cast<int64_t>(sums->shape(1)) == epilogue.num_channels()),
-          "Expected `sums` to be [num_rows, num_channels].");
-  args.sums = sums ? sums->data() : nullptr;
-  args.epilogue = epilogue.expand(num_rows, out);
-  const int threads = resolve_threads(num_threads, num_rows * epilogue.num_channels(), kElementsPerThread);
-  const RequantizeKernel kernel = current_kernels().requantize;
-  nb::gil_scoped_release release;
-  run_rows(kernel, args, static_cast<const int64_t*>(nullptr), num_rows, threads);
-}
+class RequantizeCall : public Call {
+ public:
+  RequantizeCall(std::optional<Matrix<int32_t>> sums, int64_t num_rows, nb::object epilogue, AnyOutMatrix out,
+                 int num_threads)
+      : sums_(sums), epilogue_(std::move(epilogue)) {
+    require(!sums_ || (static_cast<int64_t>(sums_->shape(0)) == num_rows &&
+                       static_cast<int64_t>(sums_->shape(1)) == epilogue_.num_channels()),
+            "Expected `sums` to be [num_rows, num_channels].");
+    args_.num_rows = num_rows;
+    args_.sums = sums_ ? sums_->data() : nullptr;
+    args_.epilogue = epilogue_.expand(num_rows, out);
+    num_threads_ = resolve_threads(num_threads, num_rows * epilogue_.num_channels(), kElementsPerThread);
+  }
+
+  void run() const override {
+    run_rows(current_kernels().requantize, args_, static_cast<const int64_t*>(nullptr), args_.num_rows, num_threads_);
+  }
+
+ private:
+  std::optional<Matrix<int32_t>> sums_;
+  BoundEpilogue epilogue_;
+  int num_threads_;
+  RequantizeArgs args_;
+};
 
 }  // namespace
 
 void bind_requantize(nb::module_& module) {
-  module.def("requantize", &requantize, nb::arg("sums").noconvert().none(), nb::arg("num_rows"),
-             nb::arg("epilogue"), nb::arg("out").noconvert(), nb::arg("num_threads"));
+  nb::class_<RequantizeCall, Call>(module, "Requantize")
+      .def(nb::init<std::optional<Matrix<int32_t>>, int64_t, nb::object, AnyOutMatrix, int>(),
+           nb::arg("sums").noconvert().none(), nb::arg("num_rows"), nb::arg("epilogue"),
+           nb::arg("out").noconvert(), nb::arg("num_threads"));
 }
 
 }  // namespace smoothbit

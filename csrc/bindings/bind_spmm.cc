@@ -1,5 +1,6 @@
 // spmm and spmm_f32.
 #include "bind.h"
+#include "call.h"
 #include "epilogue.h"
 
 namespace smoothbit {
@@ -8,62 +9,96 @@ namespace {
 // Below this much work a second thread costs more than it saves (waking one takes some microseconds).
 constexpr int64_t kBytesPerThread = 1 << 18;
 
-void spmm(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
-          Matrix<uint8_t> source, int num_bits, const NativeEpilogue& epilogue, AnyOutMatrix out,
-          int num_threads) {
-  SpmmArgs args;
-  args.indptr = indptr.data();
-  args.indices = indices.data();
-  args.weights = data_or_null(weights);
-  args.source = source.data();
-  args.source_stride = static_cast<int64_t>(source.shape(1));
-  args.num_rows = static_cast<int64_t>(indptr.shape(0)) - 1;
-  args.num_sources = static_cast<int64_t>(source.shape(0));
-  const int64_t row_bytes = (epilogue.num_channels() * num_bits + 7) / 8;
-  require(args.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
-  args.epilogue = epilogue.expand(args.num_rows, out);
-  const std::shared_ptr<ThresholdCache> thresholds = epilogue.thresholds(args.epilogue, num_bits);
-  args.epilogue.thresholds = thresholds.get();
-  const int64_t work = (static_cast<int64_t>(indices.shape(0)) + 8 * args.num_rows) * (row_bytes + 8);
-  const int threads = resolve_threads(num_threads, work, kBytesPerThread);
-  const SpmmKernel kernel = current_kernels().spmm[bits_index(num_bits)];
-  nb::gil_scoped_release release;
-  run_rows(kernel, args, args.indptr, args.num_rows, threads);
-}
+class SpmmCall : public Call {
+ public:
+  SpmmCall(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
+           Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
+      : indptr_(indptr), indices_(indices), weights_(weights), source_(source), num_bits_(num_bits),
+        epilogue_(std::move(epilogue)) {
+    args_.indptr = indptr_.data();
+    args_.indices = indices_.data();
+    args_.weights = data_or_null(weights_);
+    args_.source = source_.data();
+    args_.source_stride = static_cast<int64_t>(source_.shape(1));
+    args_.num_rows = static_cast<int64_t>(indptr_.shape(0)) - 1;
+    args_.num_sources = static_cast<int64_t>(source_.shape(0));
+    const int64_t row_bytes = (epilogue_.num_channels() * num_bits + 7) / 8;
+    require(args_.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
+    args_.epilogue = epilogue_.expand(args_.num_rows, out);
+    args_.epilogue.thresholds = epilogue_.thresholds(args_.epilogue, num_bits);
+    const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + 8 * args_.num_rows) * (row_bytes + 8);
+    num_threads_ = resolve_threads(num_threads, work, kBytesPerThread);
+  }
 
-void spmm_f32(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<float>> values,
+  void run() const override {
+    run_rows(current_kernels().spmm[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
+  }
+
+ private:
+  Vector<int64_t> indptr_;
+  Vector<int32_t> indices_;
+  std::optional<Vector<int16_t>> weights_;
+  Matrix<uint8_t> source_;
+  int num_bits_, num_threads_ = 1;
+  BoundEpilogue epilogue_;
+  SpmmArgs args_;
+};
+
+class SpmmF32Call : public Call {
+ public:
+  SpmmF32Call(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<float>> values,
               Matrix<float> source, std::optional<Vector<float>> row_scale, float scale,
-              std::optional<Matrix<float>> skip, float skip_scale, OutMatrix<float> out, int num_threads) {
-  SpmmF32Args args;
-  args.indptr = indptr.data();
-  args.indices = indices.data();
-  args.values = data_or_null(values);
-  args.source = source.data();
-  args.row_scale = data_or_null(row_scale);
-  args.skip = skip ? skip->data() : nullptr;
-  args.out = out.data();
-  args.scale = scale;
-  args.skip_scale = skip_scale;
-  args.num_rows = static_cast<int64_t>(indptr.shape(0)) - 1;
-  args.num_sources = static_cast<int64_t>(source.shape(0));
-  args.num_channels = static_cast<int64_t>(source.shape(1));
-  const int64_t work = (static_cast<int64_t>(indices.shape(0)) + args.num_rows) * args.num_channels * 4;
-  const int threads = resolve_threads(num_threads, work, 2 * kBytesPerThread);
-  const SpmmF32Kernel kernel = current_kernels().spmm_f32;
-  nb::gil_scoped_release release;
-  run_rows(kernel, args, args.indptr, args.num_rows, threads);
-}
+              std::optional<Matrix<float>> skip, float skip_scale, OutMatrix<float> out, int num_threads)
+      : indptr_(indptr), indices_(indices), values_(values), source_(source), row_scale_(row_scale), skip_(skip),
+        out_(out) {
+    args_.indptr = indptr_.data();
+    args_.indices = indices_.data();
+    args_.values = data_or_null(values_);
+    args_.source = source_.data();
+    args_.row_scale = data_or_null(row_scale_);
+    args_.skip = skip_ ? skip_->data() : nullptr;
+    args_.out = out_.data();
+    args_.scale = scale;
+    args_.skip_scale = skip_scale;
+    args_.num_rows = static_cast<int64_t>(indptr_.shape(0)) - 1;
+    args_.num_sources = static_cast<int64_t>(source_.shape(0));
+    args_.num_channels = static_cast<int64_t>(source_.shape(1));
+    const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + args_.num_rows) * args_.num_channels * 4;
+    num_threads_ = resolve_threads(num_threads, work, 2 * kBytesPerThread);
+  }
+
+  void run() const override {
+    run_rows(current_kernels().spmm_f32, args_, args_.indptr, args_.num_rows, num_threads_);
+  }
+
+ private:
+  Vector<int64_t> indptr_;
+  Vector<int32_t> indices_;
+  std::optional<Vector<float>> values_;
+  Matrix<float> source_;
+  std::optional<Vector<float>> row_scale_;
+  std::optional<Matrix<float>> skip_;
+  OutMatrix<float> out_;
+  int num_threads_;
+  SpmmF32Args args_;
+};
 
 }  // namespace
 
 void bind_spmm(nb::module_& module) {
-  module.def("spmm", &spmm, nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(),
-             nb::arg("weights").noconvert().none(), nb::arg("source").noconvert(), nb::arg("num_bits"),
-             nb::arg("epilogue"), nb::arg("out").noconvert(), nb::arg("num_threads"));
-  module.def("spmm_f32", &spmm_f32, nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(),
-             nb::arg("values").noconvert().none(), nb::arg("source").noconvert(),
-             nb::arg("row_scale").noconvert().none(), nb::arg("scale"), nb::arg("skip").noconvert().none(),
-             nb::arg("skip_scale"), nb::arg("out").noconvert(), nb::arg("num_threads"));
+  nb::class_<SpmmCall, Call>(module, "Spmm")
+      .def(nb::init<Vector<int64_t>, Vector<int32_t>, std::optional<Vector<int16_t>>, Matrix<uint8_t>, int,
+                    nb::object, AnyOutMatrix, int>(),
+           nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("weights").noconvert().none(),
+           nb::arg("source").noconvert(), nb::arg("num_bits"), nb::arg("epilogue"), nb::arg("out").noconvert(),
+           nb::arg("num_threads"));
+  nb::class_<SpmmF32Call, Call>(module, "SpmmF32")
+      .def(nb::init<Vector<int64_t>, Vector<int32_t>, std::optional<Vector<float>>, Matrix<float>,
+                    std::optional<Vector<float>>, float, std::optional<Matrix<float>>, float, OutMatrix<float>, int>(),
+           nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("values").noconvert().none(),
+           nb::arg("source").noconvert(), nb::arg("row_scale").noconvert().none(), nb::arg("scale"),
+           nb::arg("skip").noconvert().none(), nb::arg("skip_scale"), nb::arg("out").noconvert(),
+           nb::arg("num_threads"));
 }
 
 }  // namespace smoothbit

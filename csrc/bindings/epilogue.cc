@@ -203,9 +203,8 @@ Term NativeEpilogue::expand_term(const NativeTerm& term, int64_t num_rows, Chann
   return result;
 }
 
-Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out) const {
+Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out, ChannelArena& arena) const {
   // At most: col_scale, col_term, col_bias, two of the aggregate, 3 for each law, 2 for each term.
-  static thread_local ChannelArena arena;
   arena.reset(num_channels_, 5 + 2 * 3 + 2 * kMaxTerms);
   for (const OptionalVector* values : {&row_term_, &row_scale_, &output_row_scale_}) require_rows(*values, num_rows);
   Epilogue e;

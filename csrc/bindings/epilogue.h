@@ -25,7 +25,7 @@ struct NativeTerm {
   std::optional<Vector<float>> row_scale;
 };
 
-// Per-channel arrays of one call, expanded to [F] and padded as epilogue.h asks. Reused between calls.
+// Per-channel arrays of one call, expanded to [F] and padded as epilogue.h asks.
 class ChannelArena {
  public:
   void reset(int64_t num_channels, int max_arrays);
@@ -47,9 +47,9 @@ class NativeEpilogue {
                  OptionalVector aggregate_offset, std::vector<NativeTerm> terms, bool has_relu,
                  OptionalVector output_row_scale, std::optional<NativeLaw> output);
 
-  // The plain structure the kernels read; per-channel values are read from the arrays at each call,
-  // so changing an array between calls is seen. Refuses row arrays that are not [num_rows].
-  Epilogue expand(int64_t num_rows, const AnyOutMatrix& out) const;
+  // The plain structure the kernels read, its per-channel values copied to `arena`. Refuses row arrays that
+  // are not [num_rows].
+  Epilogue expand(int64_t num_rows, const AnyOutMatrix& out, ChannelArena& arena) const;
 
   // Tables for sums of `num_bits` wide codes under the law that `expanded` holds, or null when it has none.
   // Kept from call to call while the values of the arrays stay the same; whoever uses them holds them.
@@ -73,6 +73,31 @@ class NativeEpilogue {
   OptionalVector output_row_scale_;
   std::optional<NativeLaw> output_;
   mutable std::shared_ptr<Tables> tables_;  // the latest; calls that run may hold older ones
+};
+
+// What one call needs of an epilogue: the description, kept alive, and the plain structure.
+class BoundEpilogue {
+ public:
+  explicit BoundEpilogue(nb::object description)
+      : description_(std::move(description)), native_(nb::cast<const NativeEpilogue&>(description_)) {}
+
+  // Once for each object; see NativeEpilogue.
+  Epilogue expand(int64_t num_rows, AnyOutMatrix out) {
+    out_ = out;
+    return native_.expand(num_rows, out, arena_);
+  }
+  ThresholdCache* thresholds(const Epilogue& expanded, int num_bits) {
+    tables_ = native_.thresholds(expanded, num_bits);
+    return tables_.get();
+  }
+  int64_t num_channels() const { return native_.num_channels(); }
+
+ private:
+  nb::object description_;
+  const NativeEpilogue& native_;
+  AnyOutMatrix out_;
+  ChannelArena arena_;
+  std::shared_ptr<ThresholdCache> tables_;
 };
 
 }  // namespace smoothbit

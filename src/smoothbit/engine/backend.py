@@ -6,8 +6,8 @@ plan through one expansion and differ only in how each primitive is computed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Protocol, TypeVar
+from functools import partial
+from typing import Protocol
 
 import numpy as np
 
@@ -20,7 +20,6 @@ from smoothbit.numerics.packing import pack, unpack
 from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
 CACHE_LINE_BYTES = 64
-Out = TypeVar("Out", UInt8Array, Float32Array, UInt8Array | Float32Array)
 
 
 class Backend(Protocol):
@@ -74,45 +73,36 @@ class KernelBackend:
     def __init__(self, num_threads: int | None = None) -> None:
         self.num_threads = num_threads
 
-    def call(self, function: Callable[..., Any], out: Out, *args: Any, **options: Any) -> Out:
-        """Let `function` write into `out` and return it; every primitive but `dual_update` goes through here."""
-        function(*args, **options, out=out)
-        return out
-
-    def pass_by(self) -> None:
-        """Take note of a primitive that does not go through `call`."""
-
     def spmm(
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
         out = new_rows(graph.num_rows, epilogue)
-        options = {"weights": weights, "num_threads": self.num_threads}
-        return self.call(kernels.spmm, out, graph, source, num_bits, epilogue, **options)
+        return kernels.spmm(graph, source, num_bits, epilogue, weights=weights, out=out, num_threads=self.num_threads)
 
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Multiply packed matrices, then the epilogue."""
         out = new_rows(len(source), epilogue)
-        args = (source, num_bits, depth, weight, weight_bits, epilogue)
-        return self.call(kernels.gemm, out, *args, num_threads=self.num_threads)
+        return kernels.gemm(
+            source, num_bits, depth, weight, weight_bits, epilogue, out=out, num_threads=self.num_threads
+        )
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Apply the epilogue to no sum: add its terms."""
         out = new_rows(num_rows, epilogue)
-        return self.call(kernels.requantize, out, None, num_rows, epilogue, num_threads=self.num_threads)
+        return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
 
     def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
         """Gather and add float32 rows."""
         out: Float32Array = np.empty((graph.num_rows, source.shape[1]), dtype=np.float32)
-        options = {"row_scale": row_scale, "scale": scale, "num_threads": self.num_threads}
-        return self.call(kernels.spmm_f32, out, graph, source, **options)
+        return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, out=out, num_threads=self.num_threads)
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
         out: Float32Array = np.empty((len(source), weight.shape[1]), dtype=np.float32)
-        return self.call(np.matmul, out, source, weight)
+        return kernels.perform(kernels.PythonCall(partial(np.matmul, source, weight, out=out)), out)
 
     def dual_update(
         self,
@@ -136,7 +126,7 @@ class KernelBackend:
                 squares of a row are added from channel 0 upward, in float32.
             law: Law of the new dual variable, or None.
         """
-        self.pass_by()
+        kernels.pass_by()
         moved = np.float32(beta) * (primal[incidence.heads] - primal[incidence.tails])
         dual = moved if state is None else state + moved
         if norm == "l1":

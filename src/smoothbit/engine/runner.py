@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -24,15 +25,19 @@ class Result:
 
     Args:
         scores: Class scores [N, C], float32.
-        labels: Class with the highest score [N], int64; the first one among equals.
         embedding: Packed node embeddings [N, H], or None when the plan names none.
         trace: Quantized stages by name, when asked for.
     """
 
     scores: Float32Array
-    labels: Int64Array
     embedding: PackedTensor | None = None
     trace: dict[str, Value] = field(default_factory=dict)
+
+    @cached_property
+    def labels(self) -> Int64Array:
+        """Class with the highest score [N], int64; the first one among equals."""
+        labels: Int64Array = np.argmax(self.scores, axis=1).astype(np.int64)
+        return labels
 
 
 def run_plan(
@@ -68,7 +73,6 @@ def run_plan(
     embedding = None if plan.embedding is None else context.values[plan.embedding]
     return Result(
         scores=scores,
-        labels=np.argmax(scores, axis=1).astype(np.int64),
         embedding=embedding if isinstance(embedding, PackedTensor) else None,
         trace=context.trace or {},
     )

@@ -6,6 +6,8 @@ Every operator writes into `out` when it is given. `num_threads=None` uses up to
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,13 @@ from smoothbit.kernels import reference
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
 from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
+from smoothbit.kernels.program import Call as Call
+from smoothbit.kernels.program import Out
+from smoothbit.kernels.program import PythonCall as PythonCall
+from smoothbit.kernels.program import Recorder as Recorder
+from smoothbit.kernels.program import pass_by as pass_by
+from smoothbit.kernels.program import perform as perform
+from smoothbit.kernels.program import recording as recording
 from smoothbit.numerics import packing
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import packed_row_bytes
@@ -23,13 +32,19 @@ from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UInt8Array
 
 __all__ = [
+    "Call",
     "Epilogue",
+    "PythonCall",
+    "Recorder",
     "Term",
     "aligned_row_bytes",
     "check_accumulator",
     "gemm",
     "isa",
     "pack",
+    "pass_by",
+    "perform",
+    "recording",
     "requantize",
     "spmm",
     "spmm_f32",
@@ -80,9 +95,9 @@ def spmm(
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _store(reference.spmm(graph, source, num_bits, weights, epilogue), out)
-    isa.extension().spmm(graph.indptr, graph.indices, weights, source, num_bits, prepared.native, out, threads)
-    return out
+        return _perform_reference(partial(reference.spmm, graph, source, num_bits, weights, epilogue), out)
+    call = isa.extension().Spmm(graph.indptr, graph.indices, weights, source, num_bits, prepared.native, out, threads)
+    return perform(call, out)
 
 
 def gemm(
@@ -131,9 +146,9 @@ def gemm(
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _store(_reference_gemm(source, num_bits, depth, weight, weight_bits, epilogue), out)
-    isa.extension().gemm(source, num_bits, depth, weight, weight_bits, prepared.native, out, threads)
-    return out
+        return _perform_reference(partial(_reference_gemm, source, num_bits, depth, weight, weight_bits, epilogue), out)
+    call = isa.extension().Gemm(source, num_bits, depth, weight, weight_bits, prepared.native, out, threads)
+    return perform(call, out)
 
 
 def requantize(
@@ -174,10 +189,8 @@ def requantize(
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        wide = None if sums is None else sums.astype(np.int64)
-        return _store(reference.apply_epilogue(wide, num_rows, epilogue), out)
-    isa.extension().requantize(sums, num_rows, prepared.native, out, threads)
-    return out
+        return _perform_reference(partial(_reference_requantize, sums, num_rows, epilogue), out)
+    return perform(isa.extension().Requantize(sums, num_rows, prepared.native, out, threads), out)
 
 
 def pack(
@@ -305,13 +318,12 @@ def spmm_f32(
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        out[...] = reference.spmm_f32(graph, source, row_scale, scale, skip, skip_scale)
-        return out
+        return _perform_reference(partial(reference.spmm_f32, graph, source, row_scale, scale, skip, skip_scale), out)
     values = graph.values
-    isa.extension().spmm_f32(
+    call = isa.extension().SpmmF32(
         graph.indptr, graph.indices, values, source, row_scale, scale, skip, skip_scale, out, threads
     )
-    return out
+    return perform(call, out)
 
 
 def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
@@ -395,6 +407,15 @@ def _threads(num_threads: int | None) -> int:
     if num_threads < 1:
         raise ArgumentError(f"Expected `num_threads` to be >= 1 (got {num_threads}). Use None for the default.")
     return num_threads
+
+
+def _perform_reference(function: Callable[[], Any], out: Out) -> Out:
+    return perform(PythonCall(lambda: _store(function(), out)), out)
+
+
+def _reference_requantize(sums: Int32Array | None, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+    wide = None if sums is None else sums.astype(np.int64)
+    return reference.apply_epilogue(wide, num_rows, epilogue)
 
 
 def _store(result: UInt8Array | Float32Array, out: UInt8Array | Float32Array) -> UInt8Array | Float32Array:

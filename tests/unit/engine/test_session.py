@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan
-from smoothbit.engine.session import RecordingBackend
+from smoothbit.kernels import recording
 from smoothbit.nn import TorchGraph
 from tests.helpers import FEATURES, random_graph, trained_net
 
@@ -43,6 +43,6 @@ def test_all_but_elastic_plans_are_replayed(prepared):
     features = FEATURES["binary"]()
     for bits, propagation in ((2, "smp"), (32, "smp"), (2, "elastic")):
         plan = trained_net(TorchGraph(prepared), features, bits=bits, propagation=propagation)[0].to_plan()
-        backend = RecordingBackend()
-        run_plan(plan, prepared, features, backend)
-        assert backend.is_complete is (propagation == "smp")
+        with recording() as recorder:
+            run_plan(plan, prepared, features, KernelBackend())
+        assert (recorder.program() is not None) is (propagation == "smp")

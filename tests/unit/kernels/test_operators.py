@@ -193,8 +193,8 @@ def test_native_module_refuses_what_slips_past_the_checks(graph, source, epilogu
 
     prepared = native.prepare(epilogue).native
     with pytest.raises(ValueError, match="Expected `out` to be packed"):
-        isa.ext.spmm(graph.indptr, graph.indices, None, source, 2, prepared, np.zeros((N, 1), np.uint8), 1)
+        isa.ext.Spmm(graph.indptr, graph.indices, None, source, 2, prepared, np.zeros((N, 1), np.uint8), 1)
     with pytest.raises(TypeError):
-        isa.ext.spmm(
+        isa.ext.Spmm(
             graph.indptr.astype(np.int32), graph.indices, None, source, 2, prepared, np.zeros((N, 3), np.uint8), 1
         )
