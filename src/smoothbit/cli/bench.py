@@ -8,23 +8,32 @@ from typing import Annotated
 import typer
 
 from smoothbit.bench import BenchRecord, BenchRequest, BenchRow, run_suite
+from smoothbit.bench.request import default_channels
 from smoothbit.cli.options import DataRootOption, DebugOption, JsonOption, parse_widths
 from smoothbit.cli.output import Output, make_table, progress_bar
 
 DEFAULTS = BenchRequest()
+SUITE_HELP = "What to measure: propagate, model, features, gemm, kernels, memory or scaling."
 
 
 def bench(
-    suite: Annotated[str, typer.Option(help="What to time: propagate or model.")] = DEFAULTS.suite,
+    suite: Annotated[str, typer.Option(help=SUITE_HELP)] = DEFAULTS.suite,
     graph: Annotated[str, typer.Option(help="powerlaw, sbm, or the name of a data set.")] = DEFAULTS.graph,
     nodes: Annotated[int, typer.Option(help="Nodes of a generated graph.")] = DEFAULTS.num_nodes,
     edges: Annotated[int, typer.Option(help="Directed edges of a generated graph; even.")] = DEFAULTS.num_edges,
-    channels: Annotated[int, typer.Option(help="Channels that are propagated.")] = DEFAULTS.num_channels,
+    channels: Annotated[
+        int | None, typer.Option(help="Channels that are propagated [default: 128; features and gemm: 64].")
+    ] = None,
     bits: Annotated[str, typer.Option(help="Comma list of widths: 1, 2, 4, 8.")] = "2,4,8",
     threads: Annotated[int, typer.Option(help="Threads of every side.")] = DEFAULTS.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of graph and values.")] = DEFAULTS.seed,
     data_root: DataRootOption = None,
     seconds: Annotated[float, typer.Option(help="Time for each measured side.")] = DEFAULTS.budget_s,
+    rows: Annotated[int, typer.Option(help="Rows of the product, for gemm.")] = DEFAULTS.num_rows,
+    depth: Annotated[int, typer.Option(help="Inner dimension of the product, for gemm.")] = DEFAULTS.depth,
+    ceilings: Annotated[
+        bool, typer.Option("--ceilings", help="Measure what this machine's memory can do, for the roofline figure.")
+    ] = False,
     json: JsonOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -34,9 +43,11 @@ def bench(
     are named with the reason.
     """
     request = BenchRequest(
-        suite=suite, graph=graph, num_nodes=nodes, num_edges=edges, num_channels=channels,
+        suite=suite, graph=graph, num_nodes=nodes, num_edges=edges,
+        num_channels=default_channels(suite) if channels is None else channels,
         bits=tuple(parse_widths(bits)), num_threads=threads, seed=seed,
         data_root=None if data_root is None else Path(data_root), budget_s=seconds,
+        num_rows=rows, depth=depth, has_ceilings=ceilings,
     )  # fmt: skip
     output = Output(json)
     with progress_bar("bench", total=100) as advance:

@@ -22,7 +22,9 @@ def product(graph: PreparedGraph) -> Product:
 
 @pytest.fixture
 def tiny() -> BenchRequest:
-    return BenchRequest(num_nodes=60, num_edges=300, num_channels=8, bits=(1, 2, 8), budget_s=0.002)
+    return BenchRequest(
+        num_nodes=60, num_edges=300, num_channels=8, bits=(1, 2, 8), budget_s=0.002, num_rows=40, depth=24
+    )
 
 
 @pytest.fixture
