@@ -59,7 +59,8 @@ class BenchRow:
         ratio_best_lowbit_peer: Time of the fastest low-bit peer of any width over the engine's.
         peak_rss_mb: Peak resident memory of a process that runs the engine alone, 10**6 bytes.
         case: What the row is about, in a suite that measures several things on one graph; else "".
-        ns_per_row: Median time of the packed engine over N, nanoseconds.
+        ns_per_row: Median time of the packed engine over the rows it reads (in a sparse product the gathered
+            ones, self-loops included), nanoseconds.
         bytes_moved: Bytes that the packed engine reads and writes, each gathered row as often as it is read.
         gb_per_s: Those bytes over the engine's time, 10**9 bytes a second.
         ratio_paper: What the paper reports for this width over full precision, on its own machine.
@@ -106,7 +107,9 @@ class BenchRow:
             against.append(f"{_times(self.ratio_best_fp32_peer)} than the best FP32 peer ({self.best_fp32_peer})")
         if self.ratio_own_fp32 is not None:
             against.append(f"{_times(self.ratio_own_fp32)} than our own FP32")
-        if self.best_fp32_peer is None:
+        if self.best_fp32_peer is None and self.ratio_own_fp32 is None and self.ratio_best_lowbit_peer is not None:
+            against.append(f"{_times(self.ratio_best_lowbit_peer)} than the best low-bit peer")
+        elif self.best_fp32_peer is None:
             against.insert(0, "no FP32 peer ran")
         return f"{name}: {', '.join(against)}."
 

@@ -32,12 +32,21 @@ ROW = BenchRow(
             "pack, INT2: no FP32 peer ran.",
         ),
         (
+            {
+                "best_fp32_peer": None,
+                "ratio_best_fp32_peer": None,
+                "ratio_own_fp32": None,
+                "ratio_best_lowbit_peer": 2.0,
+            },
+            "INT2: 2.00 times faster than the best low-bit peer.",
+        ),
+        (
             {"ratio_peak_rss": {"pyg-appnp": 9.5, "other": 0.5}},
             "INT2: peak memory 40.0 MB, 1/9.50 of pyg-appnp, 2.00 times that of other.",
         ),
         ({"ratio_peak_rss": {}, "peak_rss_mb": None}, "INT2: peak memory unknown."),
     ],
-    ids=["faster", "slower", "no peer", "nothing to compare", "memory", "memory unknown"],
+    ids=["faster", "slower", "no peer", "nothing to compare", "low-bit peers only", "memory", "memory unknown"],
 )
 def test_verdict_is_plain(change, sentence):
     assert replace(ROW, **change).verdict() == sentence

@@ -45,6 +45,7 @@ class Candidates:
         peak_rss_mb: Peak memory of the engine alone by width, 10**6 bytes.
         case: What is measured, where a suite has several cases; else "".
         bytes_moved: Bytes that a call of the engine reads and writes, by width.
+        rows_read: Rows that a call reads: the gathered ones of a sparse product; None for N.
         memory: Peak memory by width and side; the engine's side is `ENGINE`.
         budget_share: Share of the budget that each callable has.
         is_in_paper: Whether the paper's speed-ups stand beside the rows.
@@ -64,6 +65,7 @@ class Candidates:
     peak_rss_mb: dict[int, float | None] = field(default_factory=dict)
     case: str = ""
     bytes_moved: dict[int, int] = field(default_factory=dict)
+    rows_read: int | None = None
     memory: dict[int, dict[str, MemoryFigure]] = field(default_factory=dict)
     budget_share: float = 1.0
     is_in_paper: bool = False
@@ -232,10 +234,11 @@ def _memory(candidates: Candidates, bits: int) -> dict[str, Any]:
 
 def _rates(candidates: Candidates, bits: int, engine: Timing | None) -> dict[str, Any]:
     moved = candidates.bytes_moved.get(bits)
-    if engine is None or candidates.nodes == 0:
+    rows = candidates.nodes if candidates.rows_read is None else candidates.rows_read
+    if engine is None or rows == 0:
         return {"bytes_moved": moved}
     rate = None if moved is None else round(moved / (1e6 * engine.median_ms), 4)
-    return {"ns_per_row": round(1e6 * engine.median_ms / candidates.nodes, 4), "bytes_moved": moved, "gb_per_s": rate}
+    return {"ns_per_row": round(1e6 * engine.median_ms / rows, 4), "bytes_moved": moved, "gb_per_s": rate}
 
 
 def _identity(request: BenchRequest, candidates: Candidates) -> dict[str, Any]:

@@ -62,6 +62,7 @@ def features(request: BenchRequest, progress: Progress) -> list[Candidates]:
             "weights.",
             "Peers and our own FP32 run the bare product X W; the packed layer also applies ReLU, quantizes and packs.",
         ],
+        rows_read=matrix.num_entries,
     )
     _add_engine(candidates, request, given, weight, outputs, progress)
     add_peers(candidates, Product(matrix, weight, request.num_threads), rows, progress, PEER_NAMES)

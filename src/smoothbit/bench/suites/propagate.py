@@ -43,6 +43,7 @@ def propagate(request: BenchRequest, progress: Progress) -> list[Candidates]:
             NOTE,
         ],
         is_in_paper=True,
+        rows_read=graph.csr.num_entries,
     )
     rows = sample_rows(graph.csr, request.seed)
     _add_engine(candidates, request, graph, state, source, progress)
