@@ -17,8 +17,6 @@ from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from smoothbit.bench.peers.base import PEERS, Peer, PeerSkippedError, Product, find_module
 from smoothbit.numerics.csr import CSR
 
@@ -39,24 +37,31 @@ def dgl_copy_u_sum(product: Product) -> Peer:
     """Prepare the sum over in-neighbours; it knows no edge weights, so it does less than the other peers."""
     torch, library = find_module("torch"), find_dgl()
     pattern = CSR(product.matrix.indptr, product.matrix.indices, product.matrix.num_cols)
-    source = torch.from_numpy(product.source)
-    try:
-        rows = torch.from_numpy(pattern.entry_rows())
-        graph = library.heterograph(
-            {("_", "to", "_N"): (torch.from_numpy(pattern.indices), rows)},
-            num_nodes_dict={"_": pattern.num_cols, "_N": pattern.num_rows},
-            idtype=torch.int32,
-        ).formats("csc")
-        graph.create_formats_()
-        library.ops.copy_u_sum(graph, source)
-    except (AttributeError, RuntimeError, TypeError, library.DGLError) as error:
-        raise PeerSkippedError(f"dgl cannot run it ({error})") from error
+    graph, source = sum_graph(library, pattern), torch.from_numpy(product.source)
 
     def call() -> Any:
         with torch.no_grad():
             return library.ops.copy_u_sum(graph, source)
 
-    return Peer(call, pattern, np.asarray(product.source))
+    return Peer(call, pattern, product.source)
+
+
+def sum_graph(library: ModuleType, pattern: CSR) -> Any:
+    """Return a DGL graph that sends from columns to rows, ready to be summed.
+
+    Raises:
+        PeerSkippedError: DGL does not run on this installation of torch.
+    """
+    torch = find_module("torch")
+    ends = (torch.from_numpy(pattern.indices), torch.from_numpy(pattern.entry_rows()))
+    sizes = {"sender": pattern.num_cols, "receiver": pattern.num_rows}
+    try:
+        graph = library.heterograph({("sender", "to", "receiver"): ends}, sizes, idtype=torch.int32).formats("csc")
+        graph.create_formats_()
+        library.ops.copy_u_sum(graph, torch.zeros((pattern.num_cols, 1)))
+    except (AttributeError, RuntimeError, TypeError, library.DGLError) as error:
+        raise PeerSkippedError(f"dgl cannot run it ({error})") from error
+    return graph
 
 
 def find_dgl() -> ModuleType:

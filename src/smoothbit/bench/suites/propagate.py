@@ -11,6 +11,8 @@ Our own FP32 step does the same on float32 (skip term included). Peers run the b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from smoothbit import kernels
 from smoothbit.bench.check import CheckedBackend, check_product, sample_rows
 from smoothbit.bench.graphs import make_graph
@@ -18,7 +20,7 @@ from smoothbit.bench.memory import step_peak_rss_mb
 from smoothbit.bench.paper import NOTE
 from smoothbit.bench.peers import Product
 from smoothbit.bench.request import BenchRequest
-from smoothbit.bench.step import MEAN_WEIGHT, SKIP_WEIGHT, mean_matrix, packed_step, random_states
+from smoothbit.bench.step import MEAN_WEIGHT, SKIP_WEIGHT, PackedStep, mean_matrix, packed_step, random_states
 from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
 from smoothbit.engine import KernelBackend, PreparedGraph
 from smoothbit.typing import Float32Array, Int64Array
@@ -27,6 +29,23 @@ from smoothbit.typing import Float32Array, Int64Array
 @SUITES.register("propagate")
 def propagate(request: BenchRequest, progress: Progress) -> list[Candidates]:
     """Prepare the step at every width, our float32 step, and all peers."""
+    candidates = step_candidates(request, progress)
+    candidates.is_in_paper = True
+    candidates.notes.append(NOTE)
+    return [candidates]
+
+
+def step_candidates(
+    request: BenchRequest, progress: Progress, peers: Iterable[str] | None = None, has_memory: bool = True
+) -> Candidates:
+    """Prepare one step on the graph of `request`.
+
+    Args:
+        request: Graph, channels, widths, threads, seed.
+        progress: Told what is going on.
+        peers: Names of the peers, or None for all.
+        has_memory: Whether to measure the peak memory of a process that runs the packed step.
+    """
     given = make_graph(request)
     graph = PreparedGraph(given.adjacency)
     state, source = random_states(graph.num_nodes, request.num_channels, request.seed)
@@ -40,16 +59,17 @@ def propagate(request: BenchRequest, progress: Progress) -> list[Candidates]:
         notes=[
             "Peers run the bare product D^-1 A~ u; our steps add mixing and skip term, and the packed ones "
             "quantize and pack their output.",
-            NOTE,
         ],
-        is_in_paper=True,
         rows_read=graph.csr.num_entries,
     )
     rows = sample_rows(graph.csr, request.seed)
-    _add_engine(candidates, request, graph, state, source, progress)
+    steps = _add_engine(candidates, request, graph, state, source, progress)
+    if has_memory:
+        peaks = {bits: step_peak_rss_mb(step, request.num_threads) for bits, step in steps.items()}
+        candidates.peak_rss_mb.update(peaks)
     _add_own_fp32(candidates, request.num_threads, graph, state, source, rows)
-    add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress)
-    return [candidates]
+    add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress, peers)
+    return candidates
 
 
 def _add_engine(
@@ -59,7 +79,8 @@ def _add_engine(
     state: Float32Array,
     source: Float32Array,
     progress: Progress,
-) -> None:
+) -> dict[int, PackedStep]:
+    steps = {}
     backend, checked = KernelBackend(request.num_threads), CheckedBackend(request.num_threads, request.seed)
     for position, num_bits in enumerate(request.bits):
         progress(f"check INT{num_bits}", position / len(request.bits))
@@ -69,10 +90,11 @@ def _add_engine(
         step.bind(checked, epilogue)()
         candidates.engine[num_bits] = step.bind(backend, epilogue)
         candidates.bytes_moved[num_bits] = step.bytes_moved()
-        candidates.peak_rss_mb[num_bits] = step_peak_rss_mb(step, request.num_threads)
+        steps[num_bits] = step
     candidates.checks.append(
         f"{checked.checked_rows} sampled rows of the packed steps equal the NumPy reference, bit for bit."
     )
+    return steps
 
 
 def _add_own_fp32(

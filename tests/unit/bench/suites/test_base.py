@@ -21,7 +21,7 @@ ISSUE_FIELDS = {
 
 
 @pytest.fixture(autouse=True)
-def no_process(monkeypatch):
+def no_process(monkeypatch, run_sides_here):
     monkeypatch.setattr(propagate, "step_peak_rss_mb", lambda step, num_threads: 40.0)
 
 
