@@ -3,10 +3,10 @@
 Nothing is taken from a data sheet. Each ceiling is the best of several compiled routines, so that none
 of them alone decides, and each call lasts milliseconds, so that Python does not show:
 
-- in order: a BLAS dot product of the two halves of the table, and FP32 row sums over its rows in order;
 - random rows: sums over rows at uniformly random places by our FP32 and INT8 kernels and by torch's FP32
   embedding bag. Reading the places (4 bytes a row) and adding is part of it, as in every propagation;
-  writing is not: one row is written for each `ROWS_PER_SUM` that are read.
+  writing is not: one row is written for each `ROWS_PER_SUM` that are read;
+- in order: the same over the table's rows from first to last, and a BLAS dot product of its two halves.
 
 A real graph reads some rows again and again, which then stay in a faster cache, so it can lie above the
 ceiling of uniformly random rows for its table.
@@ -110,14 +110,14 @@ class RowReads:
     def routines(self) -> dict[str, tuple[Callable[[], Any], int]]:
         """Return each routine with the number of rows that a call of it reads."""
         count = self.graph.num_entries
-        calls: dict[str, tuple[Callable[[], Any], int]] = {"our FP32 row sums": (self._own_fp32, count)}
-        if self.kind == "sequential":
-            if len(self.table) > 1:
-                half = len(self.table) // 2
-                first, second = self.table[:half].reshape(-1), self.table[half : 2 * half].reshape(-1)
-                calls["BLAS dot product"] = (lambda: np.dot(first, second), 2 * half)
-            return calls
-        calls["our INT8 row sums"] = (self._own_int8(), count)
+        calls: dict[str, tuple[Callable[[], Any], int]] = {
+            "our FP32 row sums": (self._own_fp32, count),
+            "our INT8 row sums": (self._own_int8(), count),
+        }
+        if self.kind == "sequential" and len(self.table) > 1:
+            half = len(self.table) // 2
+            first, second = self.table[:half].reshape(-1), self.table[half : 2 * half].reshape(-1)
+            calls["BLAS dot product"] = (lambda: np.dot(first, second), 2 * half)
         try:
             calls["torch FP32 embedding bag"] = (self._torch(), count)
         except PeerSkippedError:

@@ -13,11 +13,23 @@ try:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
     raise MissingExtraError("matplotlib", "report") from error
 
 DPI = 160
+LEGEND_DISTANCE_POINTS = -42
+"""From the axis down to the legend: tick labels and the axis title stand between."""
+LEGEND_CHARACTERS, LEGEND_HANDLE_CHARACTERS = 84, 6
+"""Width of a figure, and of a legend's line or patch with its gap, in characters of the usual width."""
+_LINES: dict[str, dict[str, Any]] = {
+    "line": {"linewidth": 1.8},
+    "dashed": {"linewidth": 1.6, "linestyle": (0, (4, 2))},
+    "marks": {"linewidth": 0, "marker": "o", "markersize": 9, "markeredgecolor": "white", "zorder": 3},
+    "both": {"linewidth": 1.8, "marker": "o", "markersize": 5, "markeredgecolor": "white"},
+}
 INK, FAINT, GRID = "#1e293b", "#64748b", "#e2e8f0"
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -44,6 +56,7 @@ def to_png(chart: Chart) -> bytes:
     """Return the chart as a PNG image."""
     with matplotlib.rc_context(STYLE):
         height = max(3.0, 1.5 + 0.42 * len(chart.categories)) if chart.kind == "bars" else 4.4
+        height = 5.6 if chart.kind == "lines" and chart.is_labelled else height
         figure = Figure(figsize=(8.0, height), dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -96,19 +109,37 @@ def _draw_columns(axes: Any, chart: Chart) -> None:
 
 def _draw_points(axes: Any, chart: Chart) -> None:
     for series in chart.series:
-        if chart.kind == "lines":
-            axes.plot(series.xs, series.ys, color=series.color, linewidth=1.8, label=series.name)
-            if series.low is not None and series.high is not None:
-                axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
-            continue
         _error_bars(axes, series)
         axes.scatter(series.xs, series.ys, s=90, color=series.color, edgecolors="white", zorder=3, label=series.name)
-        for index, label in enumerate(series.labels or ()):
-            point = (series.xs[index], series.ys[index])
-            axes.annotate(label, point, xytext=(9, 6), textcoords="offset points", fontsize=9.5, color=INK)
-    if chart.kind == "scatter":
-        axes.margins(x=0.16, y=0.2)
+        _point_labels(axes, series)
+    axes.margins(x=0.16, y=0.2)
     _finish(axes, chart)
+
+
+def _draw_lines(axes: Any, chart: Chart) -> None:
+    for series in chart.series:
+        axes.plot(series.xs, series.ys, color=series.color, label=series.name, **_LINES[series.style])
+        if series.low is not None and series.high is not None:
+            axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
+        _point_labels(axes, series)
+    if chart.is_labelled:
+        axes.margins(x=0.14, y=0.1)
+    for place, name in chart.marks:
+        axes.axvline(place, color=GRID, linewidth=1.6, zorder=0)
+        axes.annotate(
+            name, (place, 1), xycoords=("data", "axes fraction"), xytext=(-4, -3), textcoords="offset points",
+            ha="right", va="top", fontsize=8.5, color=FAINT,
+        )  # fmt: skip
+    _finish(axes, chart)
+
+
+def _point_labels(axes: Any, series: Series) -> None:
+    halo = [withStroke(linewidth=3, foreground="white")]
+    for index, label in enumerate(series.labels or ()):
+        point = (series.xs[index], series.ys[index])
+        axes.annotate(
+            label, point, xytext=(9, 6), textcoords="offset points", fontsize=9.5, color=INK, path_effects=halo
+        )
 
 
 def _finish(axes: Any, chart: Chart) -> None:
@@ -118,10 +149,22 @@ def _finish(axes: Any, chart: Chart) -> None:
     axes.set_ylabel(chart.value_title)
     if chart.reference is not None:
         axes.axhline(chart.reference, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    has_own_labels = chart.kind == "scatter" and all(series.labels for series in chart.series)
-    if len(chart.series) > 1 and not has_own_labels:
-        columns = min(4, len(chart.series))
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=columns, borderaxespad=0.2)
+    if len(chart.series) > 1 and not chart.is_labelled:
+        below = ScaledTranslation(0, LEGEND_DISTANCE_POINTS / 72, axes.figure.dpi_scale_trans)
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=axes.transAxes + below,
+            ncols=legend_columns([series.name for series in chart.series]), borderaxespad=0,
+        )  # fmt: skip
+
+
+def legend_columns(names: list[str]) -> int:
+    """Return the most columns at which a legend, filled column by column, is no wider than the figure."""
+    for columns in range(len(names), 1, -1):
+        rows = -(-len(names) // columns)
+        widths = [max(map(len, names[start : start + rows])) for start in range(0, len(names), rows)]
+        if sum(widths) + LEGEND_HANDLE_CHARACTERS * len(widths) <= LEGEND_CHARACTERS:
+            return columns
+    return 1
 
 
 def _scale(axis: Any, is_log: bool) -> None:
@@ -162,5 +205,5 @@ _DRAWERS = {
     "columns": _draw_columns,
     "dots": _draw_columns,
     "scatter": _draw_points,
-    "lines": _draw_points,
+    "lines": _draw_lines,
 }

@@ -33,7 +33,7 @@ def test_routines_read_the_rows_they_say(kind):
 
 
 def test_a_table_of_one_row_has_no_halves():
-    assert set(RowReads("sequential", 1, 512, 16, 1).routines()) == {"our FP32 row sums"}
+    assert "BLAS dot product" not in RowReads("sequential", 1, 512, 16, 1).routines()
 
 
 def test_without_torch_our_own_routines_remain(monkeypatch):
