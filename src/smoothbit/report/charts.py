@@ -80,10 +80,9 @@ class Chart:
     caption: str = ""
     marks: tuple[tuple[float, str], ...] = ()
 
-    @property
-    def is_labelled(self) -> bool:
-        """Whether every series has its name at its points, so that no legend is needed."""
-        return self.kind in ("scatter", "lines") and all(series.labels for series in self.series)
+    def is_in_legend(self, series: Series) -> bool:
+        """Return whether the legend names a series: not where its name stands at its points."""
+        return not (series.labels and self.kind in ("scatter", "lines"))
 
     @property
     def value_title(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from itertools import pairwise
 from typing import Any
 
 from smoothbit.errors import MissingExtraError
@@ -56,7 +57,7 @@ def to_png(chart: Chart) -> bytes:
     """Return the chart as a PNG image."""
     with matplotlib.rc_context(STYLE):
         height = max(3.0, 1.5 + 0.42 * len(chart.categories)) if chart.kind == "bars" else 4.4
-        height = 5.6 if chart.kind == "lines" and chart.is_labelled else height
+        height = 5.6 if chart.kind == "lines" and chart.marks else height
         figure = Figure(figsize=(8.0, height), dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -118,12 +119,13 @@ def _draw_points(axes: Any, chart: Chart) -> None:
 
 def _draw_lines(axes: Any, chart: Chart) -> None:
     for series in chart.series:
-        axes.plot(series.xs, series.ys, color=series.color, label=series.name, **_LINES[series.style])
+        name = series.name if chart.is_in_legend(series) else "_named at its points"
+        axes.plot(series.xs, series.ys, color=series.color, label=name, **_LINES[series.style])
         if series.low is not None and series.high is not None:
             axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
-        _point_labels(axes, series)
-    if chart.is_labelled:
-        axes.margins(x=0.14, y=0.1)
+        _point_labels(axes, series, (9, -13))
+    if any(series.labels for series in chart.series):
+        axes.margins(x=0.06, y=0.1)
     for place, name in chart.marks:
         axes.axvline(place, color=GRID, linewidth=1.6, zorder=0)
         axes.annotate(
@@ -133,12 +135,12 @@ def _draw_lines(axes: Any, chart: Chart) -> None:
     _finish(axes, chart)
 
 
-def _point_labels(axes: Any, series: Series) -> None:
+def _point_labels(axes: Any, series: Series, offset: tuple[int, int] = (9, 6)) -> None:
     halo = [withStroke(linewidth=3, foreground="white")]
     for index, label in enumerate(series.labels or ()):
         point = (series.xs[index], series.ys[index])
         axes.annotate(
-            label, point, xytext=(9, 6), textcoords="offset points", fontsize=9.5, color=INK, path_effects=halo
+            label, point, xytext=offset, textcoords="offset points", fontsize=9.5, color=INK, path_effects=halo
         )
 
 
@@ -149,20 +151,25 @@ def _finish(axes: Any, chart: Chart) -> None:
     axes.set_ylabel(chart.value_title)
     if chart.reference is not None:
         axes.axhline(chart.reference, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    if len(chart.series) > 1 and not chart.is_labelled:
+    names = [series.name for series in chart.series if chart.is_in_legend(series)]
+    if len(chart.series) > 1 and names:
         below = ScaledTranslation(0, LEGEND_DISTANCE_POINTS / 72, axes.figure.dpi_scale_trans)
         axes.legend(
             loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=axes.transAxes + below,
-            ncols=legend_columns([series.name for series in chart.series]), borderaxespad=0,
+            ncols=legend_columns(names), borderaxespad=0,
         )  # fmt: skip
 
 
 def legend_columns(names: list[str]) -> int:
-    """Return the most columns at which a legend, filled column by column, is no wider than the figure."""
+    """Return the most columns at which a legend is no wider than the figure.
+
+    It is filled column by column, and the first columns take one name more when they do not divide evenly.
+    """
     for columns in range(len(names), 1, -1):
-        rows = -(-len(names) // columns)
-        widths = [max(map(len, names[start : start + rows])) for start in range(0, len(names), rows)]
-        if sum(widths) + LEGEND_HANDLE_CHARACTERS * len(widths) <= LEGEND_CHARACTERS:
+        rows, longer = divmod(len(names), columns)
+        starts = [column * rows + min(column, longer) for column in range(columns + 1)]
+        widths = [max(map(len, names[start:end])) for start, end in pairwise(starts)]
+        if sum(widths) + LEGEND_HANDLE_CHARACTERS * columns <= LEGEND_CHARACTERS:
             return columns
     return 1
 

@@ -41,7 +41,7 @@ def _layout(chart: Chart) -> dict[str, Any]:
         base["autorange"] = "reversed"
     layout: dict[str, Any] = {
         "barmode": "overlay" if is_bars else "group",
-        "showlegend": not is_bars and len(chart.series) > 1 and not chart.is_labelled,
+        "showlegend": not is_bars and len(chart.series) > 1 and any(map(chart.is_in_legend, chart.series)),
         "legend": {"orientation": "h", "y": -0.22},
         "height": max(260, 130 + 36 * len(chart.categories)) if is_bars else 420,
         "margin": {"l": 20, "r": 90 if is_bars else 40, "t": 20, "b": 50},
@@ -130,7 +130,8 @@ def _lines(series: Series, chart: Chart) -> list[Any]:
     traces = [
         graph_objects.Scatter(
             x=series.xs, y=series.ys, name=series.name, mode=f"{mode}+text" if series.labels else mode, line=line,
-            marker=marker, text=series.labels, textposition="top right", cliponaxis=False,
+            marker=marker, showlegend=chart.is_in_legend(series), text=series.labels,
+            textposition="bottom right", cliponaxis=False,
         )
     ]  # fmt: skip
     if series.low is not None and series.high is not None:

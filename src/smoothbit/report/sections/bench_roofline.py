@@ -14,7 +14,7 @@ from smoothbit.report.wording import number, percent, significant, size
 
 Row = dict[str, Any]
 CEILING_COLORS = ("#bae6fd", "#7dd3fc", "#38bdf8", "#0369a1", "#0c4a6e")
-"""Lightest for the shortest rows."""
+"""Of lines that no side has rows of; lightest for the shortest rows."""
 SEQUENTIAL_COLOR = "#94a3b8"
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 
@@ -38,7 +38,7 @@ def _points(rows: list[Row]) -> list[Row]:
         )
     first = rows[0]
     float_bytes = 4 * int(first["channels"])
-    points.append(_point(first, "FP32, our own", float_bytes, number(first, "own_fp32_ms"), width_color(32)))
+    points.append(_point(first, "own FP32", float_bytes, number(first, "own_fp32_ms"), width_color(32)))
     best = first.get("best_fp32_peer")
     if best:
         points.append(_point(first, str(best), float_bytes, first["peers"][best], PEER_COLOR))
@@ -54,31 +54,32 @@ def _point(row: Row, name: str, row_bytes: int, milliseconds: float | None, colo
 
 
 def _chart(name: str, record: Row, points: list[Row], ceilings: list[Row]) -> Chart:
-    series = [_ceiling("in order", ceilings, "sequential", SEQUENTIAL_COLOR, None)]
+    series = [_ceiling("read in order", ceilings, "sequential", SEQUENTIAL_COLOR, None)]
     row_sizes = sorted({int(c["row_bytes"]) for c in ceilings if c["kind"] == "random"})
-    for row_bytes, color in zip(row_sizes, itertools.cycle(CEILING_COLORS), strict=False):
-        series.append(_ceiling(f"{row_bytes} B", ceilings, "random", color, row_bytes))
+    own_colors = {point["row_bytes"]: point["color"] for point in reversed(points)}
+    for row_bytes, other in zip(row_sizes, itertools.cycle(CEILING_COLORS), strict=False):
+        color = own_colors.get(row_bytes, other)
+        series.append(_ceiling(f"random rows, {row_bytes} B", ceilings, "random", color, row_bytes))
     for point in points:
         place = ((point["table_bytes"] / 1e6,), (point["row_bytes"] / point["ns"],))
-        label = f"{point['name']}, {point['row_bytes']} B"
-        series.append(Series(label, *place, color=point["color"], labels=(label,), style="marks"))
+        side = f"{point['name']}, {point['row_bytes']} B"
+        series.append(Series(side, *place, color=point["color"], labels=(point["name"],), style="marks"))
     return Chart(
         f"{name}-roofline", "Roofline: what a step reads, beside what this machine can read", "lines",
         "Rows read (GB/s)", "Table the rows are read from (MB)", tuple(series), is_value_log=True, is_base_log=True,
         marks=_caches(record),
         caption="Lines: measured ceilings, the best of several compiled routines, in order (dashed) or at uniformly "
-        "random places with rows of 32 to 512 B. Dots: one propagation step with its epilogue, bytes of gathered "
-        "rows over its time. A graph that reads some rows often keeps them in a faster cache and can lie above.",
+        "random places. Dots: one propagation step with its epilogue, bytes of gathered rows over its time; each has "
+        "the colour of the line for its row size. A graph that reads some rows often can lie above its line.",
     )  # fmt: skip
 
 
 def _ceiling(name: str, ceilings: list[Row], kind: str, color: str, row_bytes: int | None) -> Series:
-    """Return the rates of one kind and row size (None: any) as a line that is named at its end."""
+    """Return the rates of one kind and row size (None: any) as a line."""
     chosen = [c for c in ceilings if c["kind"] == kind and row_bytes in (None, c["row_bytes"])]
     ordered = sorted(chosen, key=lambda ceiling: int(ceiling["table_bytes"]))
     xs, ys = tuple(c["table_bytes"] / 1e6 for c in ordered), tuple(float(c["gb_per_s"]) for c in ordered)
-    labels = ("",) * (len(ordered) - 1) + (name,)
-    return Series(name, xs, ys, color=color, labels=labels, style="dashed" if kind == "sequential" else "line")
+    return Series(name, xs, ys, color=color, style="dashed" if kind == "sequential" else "line")
 
 
 def _caches(record: Row) -> tuple[tuple[float, str], ...]:
