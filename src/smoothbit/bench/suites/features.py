@@ -64,6 +64,11 @@ def features(request: BenchRequest, progress: Progress) -> list[Candidates]:
         ],
         rows_read=matrix.num_entries,
     )
+    if request.graph.lower() in GENERATED:
+        candidates.notes.append(
+            f"Features: {ONES_PER_ROW} ones at random places of {NUM_FEATURES:,} columns in each row, divided by "
+            "their number."
+        )
     _add_engine(candidates, request, given, weight, outputs, progress)
     add_peers(candidates, Product(matrix, weight, request.num_threads), rows, progress, PEER_NAMES)
     return [candidates]

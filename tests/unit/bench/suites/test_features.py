@@ -19,6 +19,7 @@ def test_rows_name_the_stored_entries(tiny):
     assert (row.graph, row.nodes, row.edges) == ("random-1433", 60, 60 * features.ONES_PER_ROW)
     assert row.bytes_moved is not None
     assert "stored entries" in record.notes[0]
+    assert any(note.startswith("Features: 18 ones at random places of 1,433 columns") for note in record.notes)
     assert "bit for bit" in record.checks[0]
 
 
