@@ -100,7 +100,10 @@ def _draw_columns(axes: Any, chart: Chart) -> None:
         _error_bars(axes, placed)
         for index, label in enumerate(series.labels or ()):
             top = series.ys[index] if series.high is None else series.high[index]
-            axes.annotate(label, (xs[index], top), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9)
+            axes.annotate(
+                label, (xs[index], top), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9,
+                path_effects=_halo(),
+            )  # fmt: skip
     axes.set_xticks(range(len(chart.categories)), chart.categories, color=INK)
     axes.grid(axis="x", visible=False)
     axes.margins(y=0.12)
@@ -135,12 +138,16 @@ def _draw_lines(axes: Any, chart: Chart) -> None:
     _finish(axes, chart)
 
 
+def _halo() -> list[Any]:
+    """Return what keeps a label readable where it crosses a line."""
+    return [withStroke(linewidth=3, foreground="white")]
+
+
 def _point_labels(axes: Any, series: Series, offset: tuple[int, int] = (9, 6)) -> None:
-    halo = [withStroke(linewidth=3, foreground="white")]
     for index, label in enumerate(series.labels or ()):
         point = (series.xs[index], series.ys[index])
         axes.annotate(
-            label, point, xytext=offset, textcoords="offset points", fontsize=9.5, color=INK, path_effects=halo
+            label, point, xytext=offset, textcoords="offset points", fontsize=9.5, color=INK, path_effects=_halo()
         )
 
 

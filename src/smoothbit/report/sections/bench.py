@@ -158,9 +158,14 @@ def _sides(rows: list[Row]) -> list[tuple[str, float, float | None, float | None
         sides.append(("FP32, our own", own[0], own[1], own[2], width_color(32)))
     for name, median in first["peers"].items():
         low, high = (first.get("peer_quartiles") or {}).get(name, (None, None))
-        color = LOW_BIT_PEER_COLOR if "int" in name.rsplit("-", 1)[-1] else PEER_COLOR
+        color = LOW_BIT_PEER_COLOR if _is_low_bit(name) else PEER_COLOR
         sides.append((name, float(median), low, high, color))
     return sorted(sides, key=lambda side: side[1])
+
+
+def _is_low_bit(peer: str) -> bool:
+    """Return whether a peer's name has a part that is a width below float32, e.g. "int8" or "bfloat16"."""
+    return any(part.startswith("int") or part == "bfloat16" for part in peer.split("-"))
 
 
 def _latency(name: str, rows: list[Row]) -> Chart:

@@ -41,7 +41,7 @@ def _points(rows: list[Row]) -> list[Row]:
     points.append(_point(first, "own FP32", float_bytes, number(first, "own_fp32_ms"), width_color(32)))
     best = first.get("best_fp32_peer")
     if best:
-        points.append(_point(first, str(best), float_bytes, first["peers"][best], PEER_COLOR))
+        points.append(_point(first, str(best), float_bytes, number(first["peers"], str(best)), PEER_COLOR))
     return [point for point in points if point["ns"] is not None]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from smoothbit.report.charts import LOW_BIT_PEER_COLOR, PEER_COLOR
 from smoothbit.report.sections import SECTIONS
 from smoothbit.report.sources import Results, read_results
 from tests.unit.report.sections.bench_rows import CEILINGS, bench_row, record
@@ -77,3 +78,10 @@ def test_each_suite_has_its_own_figures():
     roofline = section_of(bench_row(2), ceilings=CEILINGS)
     assert roofline.charts[-1].slug == "x-roofline"
     assert "--ceilings" in roofline.commands[0]
+
+
+def test_low_bit_peers_have_a_colour_of_their_own():
+    section = section_of(bench_row(2, peers={"torch-int-mm": 2.0, "torch-bfloat16": 3.0, "torch-matmul": 4.0}))
+    colors = {series.name: series.color for series in section.charts[0].series}
+    assert colors["torch-int-mm"] == colors["torch-bfloat16"] == LOW_BIT_PEER_COLOR
+    assert colors["torch-matmul"] == PEER_COLOR
