@@ -16,14 +16,26 @@ from pathlib import Path
 from smoothbit.bench import BenchRequest, run_suite
 
 RESULTS = Path(__file__).parent / "results"
-ARXIV = BenchRequest(num_nodes=169_343, num_edges=2_315_598)
+ALL_BITS = (1, 2, 4, 8)
+ARXIV = BenchRequest(num_nodes=169_343, num_edges=2_315_598, bits=ALL_BITS)
+PRODUCTS = BenchRequest(num_nodes=2_400_000, num_edges=60_000_000, bits=ALL_BITS)
+REAL = BenchRequest(num_channels=64, bits=ALL_BITS)
 SETTINGS = {
-    "propagate-arxiv-128": replace(ARXIV, num_channels=128, bits=(1, 2, 4, 8)),
-    "propagate-arxiv-40": replace(ARXIV, num_channels=40, bits=(1, 2, 4, 8)),
+    "propagate-arxiv-128": replace(ARXIV, num_channels=128, has_ceilings=True),
+    "propagate-arxiv-40": replace(ARXIV, num_channels=40, has_ceilings=True),
+    "propagate-products-64": replace(PRODUCTS, num_channels=64, has_ceilings=True),
+    "propagate-cora-64": replace(REAL, graph="Cora"),
+    "propagate-facebook-64": replace(REAL, graph="facebook"),
     "model-arxiv-128": replace(ARXIV, suite="model", num_channels=128),
-    "propagate-cora-64": BenchRequest(graph="Cora", num_channels=64),
-    "model-cora-7": BenchRequest(suite="model", graph="Cora", num_channels=7),
-    "propagate-facebook-64": BenchRequest(graph="facebook", num_channels=64),
+    "model-arxiv-40": replace(ARXIV, suite="model", num_channels=40),
+    "model-cora-7": replace(REAL, suite="model", graph="Cora", num_channels=7),
+    "features-cora-64": replace(REAL, suite="features", graph="Cora"),
+    "features-cs-64": replace(REAL, suite="features", graph="CS"),
+    "gemm-19712x512x64": replace(REAL, suite="gemm", num_rows=19_712, depth=512),
+    "gemm-169343x128x256": replace(REAL, suite="gemm", num_rows=169_343, depth=128, num_channels=256),
+    "kernels-arxiv-128": replace(ARXIV, suite="kernels", num_channels=128),
+    "memory-arxiv-128": replace(ARXIV, suite="memory", num_channels=128),
+    "scaling-128": replace(ARXIV, suite="scaling", num_nodes=1_000_000, num_edges=14_000_000),
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from smoothbit import __version__
 from smoothbit.kernels import isa
 
-PACKAGES = ("numpy", "scipy", "torch", "torch-geometric", "sparse-dot-mkl", "mkl")
+PACKAGES = ("numpy", "scipy", "torch", "torch-geometric", "sparse-dot-mkl", "mkl", "dgl")
 _PROC = Path("/proc")
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 

@@ -67,7 +67,7 @@ class RandomNetwork:
         outputs = run_plan(Plan(linear, scores=3), graph, features, KernelBackend()).scores
         ranges = {"hidden": hidden, "outputs": outputs, "states": outputs * graph.rsqrt_degree[:, None]}
         laws = {name: law_from_range(values.min(), values.max(), num_bits) for name, values in ranges.items()}
-        return {"inputs": _input_law(features, num_bits), **laws}
+        return {"inputs": input_law(features, num_bits), **laws}
 
 
 def random_network(features: Features, num_channels: int, seed: int) -> RandomNetwork:
@@ -93,7 +93,8 @@ def _pack_weight(weight: Float32Array, num_bits: int) -> PackedTensor:
     return PackedTensor.from_values(weight, law_from_range(weight.min(), weight.max(), num_bits))
 
 
-def _input_law(features: Features, num_bits: int) -> AffineLaw:
+def input_law(features: Features, num_bits: int) -> AffineLaw:
+    """Return the law of the input features: over their range, and exact for zeros and ones."""
     matrix = features.matrix
     if isinstance(matrix, CSR):
         values = np.ones(1, np.float32) if matrix.values is None else matrix.values

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from smoothbit.engine import Backend, PreparedGraph
+from smoothbit.engine.backend import new_rows
 from smoothbit.engine.values import term
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.kernels import Epilogue, aligned_row_bytes
-from smoothbit.numerics.affine import law_from_range
+from smoothbit.kernels import Epilogue
+from smoothbit.numerics.affine import AffineLaw, law_from_range
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array
 
@@ -51,6 +52,11 @@ class PackedStep:
         """Return the step as a callable; `epilogue` is that of this step."""
         return lambda: backend.spmm(self.graph.csr, self.state.data, self.state.law.num_bits, None, epilogue)
 
+    def bytes_moved(self) -> int:
+        """Return the bytes that a step reads and writes, each gathered row as often as it is read."""
+        states = self.source.data.nbytes + self.state.data.nbytes  # the output has the size of the state
+        return gathered_bytes(self.graph.csr, int(self.state.data.shape[1])) + states
+
 
 def random_states(num_nodes: int, num_channels: int, seed: int) -> tuple[Float32Array, Float32Array]:
     """Return two float32 matrices [N, F], uniform in [-STATE_BOUND, STATE_BOUND]."""
@@ -63,14 +69,21 @@ def random_states(num_nodes: int, num_channels: int, seed: int) -> tuple[Float32
 def packed_step(graph: PreparedGraph, state: Float32Array, source: Float32Array, num_bits: int) -> PackedStep:
     """Quantize and pack the states at the row stride that the engine uses."""
     law = law_from_range(np.array(-STATE_BOUND), np.array(STATE_BOUND), num_bits)
-    stride = aligned_row_bytes(state.shape[1], num_bits)
-    packed = []
-    for values in (state, source):
-        exact = PackedTensor.from_values(values, law).data
-        padded = np.zeros((len(exact), stride), dtype=np.uint8)
-        padded[:, : exact.shape[1]] = exact
-        packed.append(PackedTensor(padded, state.shape[1], law))
-    return PackedStep(graph, *packed)
+    return PackedStep(graph, pack_rows(state, law), pack_rows(source, law))
+
+
+def pack_rows(values: Float32Array, law: AffineLaw) -> PackedTensor:
+    """Quantize and pack a matrix [N, F] into rows as `engine.backend.new_rows` lays them out."""
+    exact = PackedTensor.from_values(values, law).data
+    padded = new_rows(len(exact), Epilogue(values.shape[1], output=law))
+    padded[:, : exact.shape[1]] = exact
+    padded[:, exact.shape[1] :] = 0
+    return PackedTensor(np.asarray(padded, dtype=np.uint8), values.shape[1], law)
+
+
+def gathered_bytes(graph: CSR, row_bytes: int) -> int:
+    """Return the bytes of row starts, columns and gathered rows that one product with `graph` reads."""
+    return graph.indptr.nbytes + graph.indices.nbytes + graph.num_entries * row_bytes
 
 
 def mean_matrix(graph: PreparedGraph) -> CSR:

@@ -34,6 +34,7 @@ class Series:
         high: Upper ends.
         color: Hex colour.
         labels: Text at each point, or None.
+        style: Of a "lines" chart: a line, a dashed line, marks alone, or a line with marks.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Series:
     high: tuple[float, ...] | None = None
     color: str = SEQUENCE[0]
     labels: tuple[str, ...] | None = None
+    style: Literal["line", "dashed", "marks", "both"] = "line"
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,7 @@ class Chart:
         is_base_log: Whether the base axis is logarithmic.
         reference: Value to mark with a line, or None.
         caption: Sentence below the figure, e.g. what the error bars are.
+        marks: Values of the base axis to mark, each with its name; for "lines".
     """
 
     slug: str
@@ -75,6 +78,11 @@ class Chart:
     is_base_log: bool = False
     reference: float | None = None
     caption: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
+
+    def is_in_legend(self, series: Series) -> bool:
+        """Return whether the legend names a series: not where its name stands at its points."""
+        return not (series.labels and self.kind in ("scatter", "lines"))
 
     @property
     def value_title(self) -> str:

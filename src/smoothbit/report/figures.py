@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from itertools import pairwise
 from typing import Any
 
 from smoothbit.errors import MissingExtraError
@@ -13,11 +14,23 @@ try:
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.patheffects import withStroke
     from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+    from matplotlib.transforms import ScaledTranslation
 except ImportError as error:
     raise MissingExtraError("matplotlib", "report") from error
 
 DPI = 160
+LEGEND_DISTANCE_POINTS = -42
+"""From the axis down to the legend: tick labels and the axis title stand between."""
+LEGEND_CHARACTERS, LEGEND_HANDLE_CHARACTERS = 84, 6
+"""Width of a figure, and of a legend's line or patch with its gap, in characters of the usual width."""
+_LINES: dict[str, dict[str, Any]] = {
+    "line": {"linewidth": 1.8},
+    "dashed": {"linewidth": 1.6, "linestyle": (0, (4, 2))},
+    "marks": {"linewidth": 0, "marker": "o", "markersize": 9, "markeredgecolor": "white", "zorder": 3},
+    "both": {"linewidth": 1.8, "marker": "o", "markersize": 5, "markeredgecolor": "white"},
+}
 INK, FAINT, GRID = "#1e293b", "#64748b", "#e2e8f0"
 STYLE: Any = {
     "font.family": "DejaVu Sans",
@@ -44,6 +57,7 @@ def to_png(chart: Chart) -> bytes:
     """Return the chart as a PNG image."""
     with matplotlib.rc_context(STYLE):
         height = max(3.0, 1.5 + 0.42 * len(chart.categories)) if chart.kind == "bars" else 4.4
+        height = 5.6 if chart.kind == "lines" and chart.marks else height
         figure = Figure(figsize=(8.0, height), dpi=DPI, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         axes = figure.add_subplot()
@@ -86,7 +100,10 @@ def _draw_columns(axes: Any, chart: Chart) -> None:
         _error_bars(axes, placed)
         for index, label in enumerate(series.labels or ()):
             top = series.ys[index] if series.high is None else series.high[index]
-            axes.annotate(label, (xs[index], top), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9)
+            axes.annotate(
+                label, (xs[index], top), xytext=(0, 4), textcoords="offset points", ha="center", fontsize=9,
+                path_effects=_halo(),
+            )  # fmt: skip
     axes.set_xticks(range(len(chart.categories)), chart.categories, color=INK)
     axes.grid(axis="x", visible=False)
     axes.margins(y=0.12)
@@ -96,19 +113,42 @@ def _draw_columns(axes: Any, chart: Chart) -> None:
 
 def _draw_points(axes: Any, chart: Chart) -> None:
     for series in chart.series:
-        if chart.kind == "lines":
-            axes.plot(series.xs, series.ys, color=series.color, linewidth=1.8, label=series.name)
-            if series.low is not None and series.high is not None:
-                axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
-            continue
         _error_bars(axes, series)
         axes.scatter(series.xs, series.ys, s=90, color=series.color, edgecolors="white", zorder=3, label=series.name)
-        for index, label in enumerate(series.labels or ()):
-            point = (series.xs[index], series.ys[index])
-            axes.annotate(label, point, xytext=(9, 6), textcoords="offset points", fontsize=9.5, color=INK)
-    if chart.kind == "scatter":
-        axes.margins(x=0.16, y=0.2)
+        _point_labels(axes, series)
+    axes.margins(x=0.16, y=0.2)
     _finish(axes, chart)
+
+
+def _draw_lines(axes: Any, chart: Chart) -> None:
+    for series in chart.series:
+        name = series.name if chart.is_in_legend(series) else "_named at its points"
+        axes.plot(series.xs, series.ys, color=series.color, label=name, **_LINES[series.style])
+        if series.low is not None and series.high is not None:
+            axes.fill_between(series.xs, series.low, series.high, color=series.color, alpha=0.15, linewidth=0)
+        _point_labels(axes, series, (9, -13))
+    if any(series.labels for series in chart.series):
+        axes.margins(x=0.06, y=0.1)
+    for place, name in chart.marks:
+        axes.axvline(place, color=GRID, linewidth=1.6, zorder=0)
+        axes.annotate(
+            name, (place, 1), xycoords=("data", "axes fraction"), xytext=(-4, -3), textcoords="offset points",
+            ha="right", va="top", fontsize=8.5, color=FAINT,
+        )  # fmt: skip
+    _finish(axes, chart)
+
+
+def _halo() -> list[Any]:
+    """Return what keeps a label readable where it crosses a line."""
+    return [withStroke(linewidth=3, foreground="white")]
+
+
+def _point_labels(axes: Any, series: Series, offset: tuple[int, int] = (9, 6)) -> None:
+    for index, label in enumerate(series.labels or ()):
+        point = (series.xs[index], series.ys[index])
+        axes.annotate(
+            label, point, xytext=offset, textcoords="offset points", fontsize=9.5, color=INK, path_effects=_halo()
+        )
 
 
 def _finish(axes: Any, chart: Chart) -> None:
@@ -118,10 +158,27 @@ def _finish(axes: Any, chart: Chart) -> None:
     axes.set_ylabel(chart.value_title)
     if chart.reference is not None:
         axes.axhline(chart.reference, color=INK, linewidth=1, linestyle=(0, (4, 3)))
-    has_own_labels = chart.kind == "scatter" and all(series.labels for series in chart.series)
-    if len(chart.series) > 1 and not has_own_labels:
-        columns = min(4, len(chart.series))
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.14), ncols=columns, borderaxespad=0.2)
+    names = [series.name for series in chart.series if chart.is_in_legend(series)]
+    if len(chart.series) > 1 and names:
+        below = ScaledTranslation(0, LEGEND_DISTANCE_POINTS / 72, axes.figure.dpi_scale_trans)
+        axes.legend(
+            loc="upper left", bbox_to_anchor=(0, 0), bbox_transform=axes.transAxes + below,
+            ncols=legend_columns(names), borderaxespad=0,
+        )  # fmt: skip
+
+
+def legend_columns(names: list[str]) -> int:
+    """Return the most columns at which a legend is no wider than the figure.
+
+    It is filled column by column, and the first columns take one name more when they do not divide evenly.
+    """
+    for columns in range(len(names), 1, -1):
+        rows, longer = divmod(len(names), columns)
+        starts = [column * rows + min(column, longer) for column in range(columns + 1)]
+        widths = [max(map(len, names[start:end])) for start, end in pairwise(starts)]
+        if sum(widths) + LEGEND_HANDLE_CHARACTERS * columns <= LEGEND_CHARACTERS:
+            return columns
+    return 1
 
 
 def _scale(axis: Any, is_log: bool) -> None:
@@ -162,5 +219,5 @@ _DRAWERS = {
     "columns": _draw_columns,
     "dots": _draw_columns,
     "scatter": _draw_points,
-    "lines": _draw_points,
+    "lines": _draw_lines,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from smoothbit.errors import MissingExtraError
@@ -40,7 +41,7 @@ def _layout(chart: Chart) -> dict[str, Any]:
         base["autorange"] = "reversed"
     layout: dict[str, Any] = {
         "barmode": "overlay" if is_bars else "group",
-        "showlegend": not is_bars and len(chart.series) > 1 and not _is_labelled(chart),
+        "showlegend": not is_bars and len(chart.series) > 1 and any(map(chart.is_in_legend, chart.series)),
         "legend": {"orientation": "h", "y": -0.22},
         "height": max(260, 130 + 36 * len(chart.categories)) if is_bars else 420,
         "margin": {"l": 20, "r": 90 if is_bars else 40, "t": 20, "b": 50},
@@ -57,7 +58,21 @@ def _layout(chart: Chart) -> dict[str, Any]:
             "y1": chart.reference,
         }
         layout["shapes"] = [{**line, "line": {"dash": "dash", "width": 1, "color": "#94a3b8"}}]
-    return layout
+    return layout | _marks(chart)
+
+
+def _marks(chart: Chart) -> dict[str, Any]:
+    """Return lines and names for the marked values of the base axis."""
+    if not chart.marks:
+        return {}
+    line = {"type": "line", "yref": "paper", "y0": 0, "y1": 1, "layer": "below", "line": {"color": "#cbd5e1"}}
+    name = {"yref": "paper", "y": 1, "showarrow": False, "xanchor": "right", "yanchor": "top"}
+    # Shapes lie at values, annotations at powers of ten on a logarithmic axis.
+    places = [math.log10(place) if chart.is_base_log else place for place, _ in chart.marks]
+    return {
+        "shapes": [{**line, "x0": place, "x1": place} for place, _ in chart.marks],
+        "annotations": [{**name, "x": x, "text": text} for x, (_, text) in zip(places, chart.marks, strict=True)],
+    }
 
 
 def _axis(title: str, is_log: bool, values: list[float]) -> dict[str, Any]:
@@ -67,10 +82,6 @@ def _axis(title: str, is_log: bool, values: list[float]) -> dict[str, Any]:
         texts = [f"{tick:,.10g}" for tick in ticks]
         axis |= {"type": "log", "tickvals": ticks, "ticktext": texts, "tickmode": "array"}
     return axis
-
-
-def _is_labelled(chart: Chart) -> bool:
-    return chart.kind == "scatter" and all(series.labels for series in chart.series)
 
 
 def _bars(series: Series, chart: Chart) -> list[Any]:
@@ -113,8 +124,16 @@ def _points(series: Series, chart: Chart) -> list[Any]:
 
 
 def _lines(series: Series, chart: Chart) -> list[Any]:
-    line = {"color": series.color, "width": 2}
-    traces = [graph_objects.Scatter(x=series.xs, y=series.ys, name=series.name, mode="lines", line=line)]
+    line = {"color": series.color, "width": 2, "dash": "dash" if series.style == "dashed" else "solid"}
+    mode = {"marks": "markers", "both": "lines+markers"}.get(series.style, "lines")
+    marker = {"size": 11 if series.style == "marks" else 7, "color": series.color}
+    traces = [
+        graph_objects.Scatter(
+            x=series.xs, y=series.ys, name=series.name, mode=f"{mode}+text" if series.labels else mode, line=line,
+            marker=marker, showlegend=chart.is_in_legend(series), text=series.labels,
+            textposition="bottom right", cliponaxis=False,
+        )
+    ]  # fmt: skip
     if series.low is not None and series.high is not None:
         red, green, blue = (int(series.color[start : start + 2], 16) for start in (1, 3, 5))
         band = graph_objects.Scatter(

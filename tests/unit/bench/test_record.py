@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from smoothbit.bench import BenchRecord, BenchRequest, BenchRow, Timing
+from smoothbit.bench.record import MemoryFigure
 
 ROW = BenchRow(
     "propagate", "powerlaw", 10, 20, 8, 2, 1, "avx2", 1.0, 0.9, 1.1, 4.0, 3.9, 4.2,
@@ -26,11 +27,33 @@ ROW = BenchRow(
             {"best_fp32_peer": None, "ratio_best_fp32_peer": None},
             "INT2: no FP32 peer ran, 4.00 times faster than our own FP32.",
         ),
+        (
+            {"case": "pack", "best_fp32_peer": None, "ratio_best_fp32_peer": None, "ratio_own_fp32": None},
+            "pack, INT2: no FP32 peer ran.",
+        ),
+        (
+            {
+                "best_fp32_peer": None,
+                "ratio_best_fp32_peer": None,
+                "ratio_own_fp32": None,
+                "ratio_best_lowbit_peer": 2.0,
+            },
+            "INT2: 2.00 times faster than the best low-bit peer.",
+        ),
+        (
+            {"ratio_peak_rss": {"pyg-appnp": 9.5, "other": 0.5}},
+            "INT2: peak memory 40.0 MB, 1/9.50 of pyg-appnp, 2.00 times that of other.",
+        ),
+        ({"ratio_peak_rss": {}, "peak_rss_mb": None}, "INT2: peak memory unknown."),
     ],
-    ids=["faster", "slower", "no peer"],
+    ids=["faster", "slower", "no peer", "nothing to compare", "low-bit peers only", "memory", "memory unknown"],
 )
 def test_verdict_is_plain(change, sentence):
     assert replace(ROW, **change).verdict() == sentence
+
+
+def test_memory_above_the_imports():
+    assert MemoryFigure(100.0, 40.5).above_imports_mb == 59.5
 
 
 def test_record_is_json_without_paths():

@@ -3,10 +3,11 @@ from __future__ import annotations
 import pytest
 
 from smoothbit.bench import BenchRequest
+from smoothbit.bench.request import default_channels
 from smoothbit.errors import ArgumentError
 
 
-@pytest.mark.parametrize("name", ["num_nodes", "num_channels", "num_threads"])
+@pytest.mark.parametrize("name", ["num_nodes", "num_channels", "num_threads", "num_rows", "depth"])
 def test_sizes_are_positive(name):
     with pytest.raises(ArgumentError, match=rf"Expected `{name}` to be >= 1 \(got 0\)"):
         BenchRequest(**{name: 0})
@@ -21,3 +22,8 @@ def test_widths_differ(bits):
 def test_widths_are_known():
     with pytest.raises(ArgumentError, match="one of 1, 2, 4, 8"):
         BenchRequest(bits=(3,))
+
+
+def test_default_channels_are_those_of_the_suite():
+    assert default_channels("Gemm") == default_channels("features") == 64
+    assert default_channels("propagate") == 128

@@ -4,8 +4,13 @@ import json
 
 import pytest
 
+from smoothbit.bench import SUITES
+from smoothbit.bench.ceilings import Ceiling
 from smoothbit.bench.peers import PEERS, PeerSkippedError
+from smoothbit.bench.suites import base
+from smoothbit.cli import bench
 from smoothbit.cli.main import main
+from smoothbit.errors import ArgumentError
 
 
 def run(*arguments: str) -> None:
@@ -45,3 +50,33 @@ def test_unknown_suite_fails_with_the_nearest_name(capsys):
         main(["bench", "--suite", "propagat"])
     assert stopped.value.code == 1
     assert "Did you mean 'propagate'" in capsys.readouterr().err
+
+
+def test_gemm_takes_rows_and_depth(capsys):
+    run("--suite", "gemm", "--rows", "40", "--depth", "24", "--bits", "2")
+    assert "gemm on random-dense: 40 x 24 by 24 x 8, 8 channels" in capsys.readouterr().out
+
+
+def test_channels_default_to_those_of_the_suite(monkeypatch):
+    asked = []
+
+    def stop(request, progress):
+        asked.append(request.num_channels)
+        raise ArgumentError("enough")
+
+    monkeypatch.setattr(bench, "run_suite", stop)
+    for arguments in (["--suite", "gemm"], ["--suite", "model"], ["--suite", "gemm", "--channels", "9"]):
+        with pytest.raises(SystemExit):
+            main(["bench", *arguments])
+    assert asked == [64, 128, 9]
+
+
+def test_help_names_every_suite():
+    assert all(name in bench.SUITE_HELP for name in SUITES.names())
+
+
+def test_ceilings_are_in_the_record(monkeypatch, capsys):
+    point = Ceiling("random", 1024, 32, 10.0, 3.2, "our FP32 row sums")
+    monkeypatch.setattr(base, "measure_ceilings", lambda num_threads, progress: [point])
+    run("--bits", "2", "--ceilings", "--json", "-")
+    assert json.loads(capsys.readouterr().out)["ceilings"][0]["gb_per_s"] == 10.0

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 
 import pytest
@@ -46,3 +47,28 @@ def test_missing_package_names_the_extra(monkeypatch, module, package):
         importlib.reload(module)
     monkeypatch.undo()
     importlib.reload(module)
+
+
+@pytest.mark.parametrize(
+    ("names", "columns"),
+    [
+        (["a"], 1),
+        (["INT1", "INT2", "INT4", "INT8", "memcpy"], 5),
+        (["x" * 30, "y" * 30, "z" * 30], 2),
+        (["x" * 90] * 2, 1),
+    ],
+    ids=["one", "short", "long", "too long"],
+)
+def test_legends_are_no_wider_than_the_figure(names, columns):
+    assert figures.legend_columns(names) == columns
+
+
+def test_names_at_points_are_not_in_the_legend():
+    dot = Series("INT2, 32 B", (1.0,), (2.0,), labels=("INT2",), style="marks")
+    line = Series("ceiling", (1.0, 2.0), (2.0, 3.0), style="dashed")
+    drawn = Chart("s", "S", "lines", "V (GB/s)", "B (MB)", (line, dot), is_base_log=True, marks=((1.5, "L1"),))
+    assert [drawn.is_in_legend(series) for series in drawn.series] == [True, False]
+    assert figures.to_png(drawn).startswith(b"\x89PNG")
+    layout = json.loads(interactive.to_plotly(drawn))["layout"]
+    assert layout["annotations"][0]["x"] == pytest.approx(0.176, abs=1e-3)
+    assert layout["shapes"][0]["x0"] == 1.5

@@ -10,6 +10,7 @@ from smoothbit.bench.networks.base import NETWORKS, torch_features
 from smoothbit.bench.networks.torch_sparse import normalised
 from smoothbit.bench.peers.base import Product, check_message_memory, find_module
 from smoothbit.bench.peers.pyg_message_passing import edge_list
+from smoothbit.bench.processes.side import first_layers
 from smoothbit.engine import PreparedGraph
 from smoothbit.numerics.features import Features
 
@@ -27,6 +28,6 @@ def pyg_network(network: RandomNetwork, graph: PreparedGraph, features: Features
 
     def call() -> Any:
         with torch.no_grad():
-            return propagation(torch.relu(inputs @ first) @ second, edges, weights)
+            return propagation(first_layers(torch, inputs, first, second), edges, weights)
 
     return call

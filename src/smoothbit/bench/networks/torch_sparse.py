@@ -11,6 +11,7 @@ from smoothbit.bench.network import NUM_STEPS, TELEPORT, RandomNetwork
 from smoothbit.bench.networks.base import NETWORKS, torch_features
 from smoothbit.bench.peers.base import find_module
 from smoothbit.bench.peers.torch_csr import csr_tensor
+from smoothbit.bench.processes.side import first_layers, propagate
 from smoothbit.engine import PreparedGraph
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
@@ -25,11 +26,7 @@ def torch_network(network: RandomNetwork, graph: PreparedGraph, features: Featur
 
     def call() -> Any:
         with torch.no_grad():
-            outputs = torch.relu(inputs @ first) @ second
-            state = outputs
-            for _ in range(NUM_STEPS):
-                state = torch.sparse.mm(adjacency, state).mul_(1 - TELEPORT).add_(outputs, alpha=TELEPORT)
-            return state
+            return propagate(torch, adjacency, first_layers(torch, inputs, first, second), NUM_STEPS, TELEPORT)
 
     return call
 

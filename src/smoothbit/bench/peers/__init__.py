@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smoothbit.bench.peers import dgl as dgl
 from smoothbit.bench.peers import embedding_bag as embedding_bag
 from smoothbit.bench.peers import mkl_csr as mkl_csr
 from smoothbit.bench.peers import pyg_edge_index as pyg_edge_index

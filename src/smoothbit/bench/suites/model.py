@@ -13,6 +13,7 @@ from smoothbit.bench.check import CheckedBackend, MismatchError
 from smoothbit.bench.graphs import make_graph
 from smoothbit.bench.network import RandomNetwork, random_network
 from smoothbit.bench.networks import NETWORKS
+from smoothbit.bench.paper import NOTE
 from smoothbit.bench.peers import PeerSkippedError
 from smoothbit.bench.record import Skipped
 from smoothbit.bench.request import BenchRequest
@@ -25,7 +26,7 @@ SCORE_TOLERANCE = 1e-4
 
 
 @SUITES.register("model")
-def model(request: BenchRequest, progress: Progress) -> Candidates:
+def model(request: BenchRequest, progress: Progress) -> list[Candidates]:
     """Prepare the packed network at every width, its float32 plan, and the peers' networks."""
     given = make_graph(request)
     graph, features = PreparedGraph(given.adjacency), given.features_or_random(request.seed)
@@ -37,11 +38,12 @@ def model(request: BenchRequest, progress: Progress) -> Candidates:
         {},
         Session(network.float_plan(), graph, features, request.num_threads).run,
         {},
-        notes=[network.describe()],
+        notes=[network.describe(), NOTE],
+        is_in_paper=True,
     )
     _add_engine(candidates, request, graph, features, network, progress)
     _add_peers(candidates, request, graph, features, network, progress)
-    return candidates
+    return [candidates]
 
 
 def _add_engine(

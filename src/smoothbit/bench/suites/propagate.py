@@ -11,22 +11,41 @@ Our own FP32 step does the same on float32 (skip term included). Peers run the b
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from smoothbit import kernels
 from smoothbit.bench.check import CheckedBackend, check_product, sample_rows
 from smoothbit.bench.graphs import make_graph
 from smoothbit.bench.memory import step_peak_rss_mb
-from smoothbit.bench.peers import PEERS, PeerSkippedError, Product
-from smoothbit.bench.record import Skipped
+from smoothbit.bench.paper import NOTE
+from smoothbit.bench.peers import Product
 from smoothbit.bench.request import BenchRequest
-from smoothbit.bench.step import MEAN_WEIGHT, SKIP_WEIGHT, mean_matrix, packed_step, random_states
-from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress
+from smoothbit.bench.step import MEAN_WEIGHT, SKIP_WEIGHT, PackedStep, mean_matrix, packed_step, random_states
+from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
 from smoothbit.engine import KernelBackend, PreparedGraph
 from smoothbit.typing import Float32Array, Int64Array
 
 
 @SUITES.register("propagate")
-def propagate(request: BenchRequest, progress: Progress) -> Candidates:
+def propagate(request: BenchRequest, progress: Progress) -> list[Candidates]:
     """Prepare the step at every width, our float32 step, and all peers."""
+    candidates = step_candidates(request, progress)
+    candidates.is_in_paper = True
+    candidates.notes.append(NOTE)
+    return [candidates]
+
+
+def step_candidates(
+    request: BenchRequest, progress: Progress, peers: Iterable[str] | None = None, has_memory: bool = True
+) -> Candidates:
+    """Prepare one step on the graph of `request`.
+
+    Args:
+        request: Graph, channels, widths, threads, seed.
+        progress: Told what is going on.
+        peers: Names of the peers, or None for all.
+        has_memory: Whether to measure the peak memory of a process that runs the packed step.
+    """
     given = make_graph(request)
     graph = PreparedGraph(given.adjacency)
     state, source = random_states(graph.num_nodes, request.num_channels, request.seed)
@@ -35,17 +54,21 @@ def propagate(request: BenchRequest, progress: Progress) -> Candidates:
         graph.num_nodes,
         given.adjacency.num_entries,
         {},
-        lambda: None,
+        None,
         {},
         notes=[
             "Peers run the bare product D^-1 A~ u; our steps add mixing and skip term, and the packed ones "
             "quantize and pack their output.",
         ],
+        rows_read=graph.csr.num_entries,
     )
     rows = sample_rows(graph.csr, request.seed)
-    _add_engine(candidates, request, graph, state, source, progress)
+    steps = _add_engine(candidates, request, graph, state, source, progress)
+    if has_memory:
+        peaks = {bits: step_peak_rss_mb(step, request.num_threads) for bits, step in steps.items()}
+        candidates.peak_rss_mb.update(peaks)
     _add_own_fp32(candidates, request.num_threads, graph, state, source, rows)
-    _add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress)
+    add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress, peers)
     return candidates
 
 
@@ -56,7 +79,8 @@ def _add_engine(
     state: Float32Array,
     source: Float32Array,
     progress: Progress,
-) -> None:
+) -> dict[int, PackedStep]:
+    steps = {}
     backend, checked = KernelBackend(request.num_threads), CheckedBackend(request.num_threads, request.seed)
     for position, num_bits in enumerate(request.bits):
         progress(f"check INT{num_bits}", position / len(request.bits))
@@ -65,10 +89,12 @@ def _add_engine(
         kernels.check_accumulator(graph.max_degree, step.state.law.qmax)
         step.bind(checked, epilogue)()
         candidates.engine[num_bits] = step.bind(backend, epilogue)
-        candidates.peak_rss_mb[num_bits] = step_peak_rss_mb(step, request.num_threads)
+        candidates.bytes_moved[num_bits] = step.bytes_moved()
+        steps[num_bits] = step
     candidates.checks.append(
         f"{checked.checked_rows} sampled rows of the packed steps equal the NumPy reference, bit for bit."
     )
+    return steps
 
 
 def _add_own_fp32(
@@ -90,23 +116,4 @@ def _add_own_fp32(
         skip=skip,
         skip_scale=SKIP_WEIGHT,
         num_threads=num_threads,
-    )
-
-
-def _add_peers(candidates: Candidates, product: Product, rows: Int64Array, progress: Progress) -> None:
-    names = PEERS.names()
-    for position, name in enumerate(names):
-        progress(f"check {name}", position / len(names))
-        try:
-            peer = PEERS.resolve(name)(product)
-        except PeerSkippedError as reason:
-            candidates.skipped.append(Skipped(name, str(reason)))
-            continue
-        peer.check(name, rows)
-        candidates.peers[name] = peer.call
-        if peer.num_bits != 32:
-            candidates.lowbit_peers.add(name)
-    count = len(candidates.peers)
-    candidates.checks.append(
-        f"{count} peers agree with float64 on {len(rows)} sampled rows, within the bound of rounding."
     )

