@@ -13,7 +13,7 @@ from smoothbit.registry import Registry
 from smoothbit.typing import AnyArray, Int32Array, Int64Array
 
 OrderFunction: TypeAlias = Callable[[CSR], Int32Array]
-ORDERS: Registry[OrderFunction] = Registry("order")
+ORDERS: Registry[OrderFunction] = Registry("node order")
 """Orders by name: functions of the graph with self-loops A~ that return the node at each place [N].
 
 They depend on the graph alone: no random state, no thread count, no instruction set. The graph may be

@@ -20,7 +20,9 @@ def test_name_is_kept_as_registered():
 
 
 def test_unknown_order_names_the_nearest():
-    with pytest.raises(ArgumentError, match=r"Expected order to be a registered name \(got 'degre'\). Did you mean"):
+    with pytest.raises(
+        ArgumentError, match=r"Expected node order to be a registered name \(got 'degre'\). Did you mean"
+    ):
         make_order(random_graph(), "degre")
 
 
