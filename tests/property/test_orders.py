@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from smoothbit.engine import ORDERS, PreparedGraph, make_order
 from smoothbit.engine.order import locality
 from smoothbit.numerics.csr import csr_from_coo
-from smoothbit.numerics.node_order import NodeOrder, inverse
-from tests.property.strategies import graphs
+from smoothbit.numerics.node_order import inverse
+from tests.property.strategies import graphs, node_orders
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -30,14 +30,11 @@ def test_an_order_lists_each_node_once(name, graph):
     np.testing.assert_array_equal(order.nodes, make_order(graph.with_self_loops(), name).nodes)
 
 
-@given(graph=graphs(), seed=st.integers(0, 99))
-def test_back_and_forth(graph, seed):
-    nodes = np.random.default_rng(seed).permutation(graph.num_rows).astype(np.int32)
-    order = NodeOrder("random", nodes)
+@given(data=st.data(), graph=graphs())
+def test_back_and_forth(data, graph):
+    order = data.draw(node_orders(graph.num_rows))
     moved = order.apply(graph)
-    wanted = csr_from_coo(
-        order.places[graph.entry_rows()], order.places[graph.indices], graph.num_rows, graph.num_cols
-    )
+    wanted = csr_from_coo(order.places[graph.entry_rows()], order.places[graph.indices], graph.num_rows, graph.num_cols)
     resorted = csr_from_coo(moved.entry_rows(), moved.indices, graph.num_rows, graph.num_cols)
     np.testing.assert_array_equal(resorted.indptr, wanted.indptr)
     np.testing.assert_array_equal(resorted.indices, wanted.indices)
@@ -46,10 +43,10 @@ def test_back_and_forth(graph, seed):
     np.testing.assert_array_equal(back.indices, graph.indices)
 
 
-@given(graph=graphs(), seed=st.integers(0, 99))
-def test_edges_keep_sequence_and_direction(graph, seed):
-    nodes = np.random.default_rng(seed).permutation(graph.num_rows).astype(np.int32)
-    plain, moved = PreparedGraph(graph).incidence, PreparedGraph(graph, NodeOrder("random", nodes)).incidence
-    np.testing.assert_array_equal(nodes[moved.heads], plain.heads)
-    np.testing.assert_array_equal(nodes[moved.tails], plain.tails)
-    np.testing.assert_array_equal(moved.row_signs, plain.row_signs[nodes])
+@given(data=st.data(), graph=graphs())
+def test_edges_keep_sequence_and_direction(data, graph):
+    order = data.draw(node_orders(graph.num_rows))
+    plain, moved = PreparedGraph(graph).incidence, PreparedGraph(graph, order).incidence
+    np.testing.assert_array_equal(order.nodes[moved.heads], plain.heads)
+    np.testing.assert_array_equal(order.nodes[moved.tails], plain.tails)
+    np.testing.assert_array_equal(moved.row_signs, plain.row_signs[order.nodes])
