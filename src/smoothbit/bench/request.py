@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from smoothbit.engine import ORDERS
 from smoothbit.errors import ArgumentError
 from smoothbit.numerics.qtype import check_num_bits
 
@@ -24,9 +25,10 @@ class BenchRequest:
         seed: Seed of graph and values, >= 0.
         data_root: Folder of datasets, or None.
         budget_s: Seconds for each measured callable.
+        order: Registered order of nodes for the engine's sides; peers get the graph as it is.
 
     Raises:
-        ArgumentError: a number is outside its range, or no width is given.
+        ArgumentError: a number is outside its range, no width is given, or there is no such order.
     """
 
     suite: str = "propagate"
@@ -39,6 +41,7 @@ class BenchRequest:
     seed: int = 0
     data_root: Path | None = None
     budget_s: float = 6.0
+    order: str = "none"
 
     def __post_init__(self) -> None:
         for name in ("num_nodes", "num_channels", "num_threads"):
@@ -50,3 +53,4 @@ class BenchRequest:
             raise ArgumentError(f"Expected `bits` to be different widths (got {got}). Use 2, 4, 8.")
         for num_bits in self.bits:
             check_num_bits(num_bits)
+        ORDERS.resolve(self.order)

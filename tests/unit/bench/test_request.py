@@ -21,3 +21,8 @@ def test_widths_differ(bits):
 def test_widths_are_known():
     with pytest.raises(ArgumentError, match="one of 1, 2, 4, 8"):
         BenchRequest(bits=(3,))
+
+
+def test_order_is_known():
+    with pytest.raises(ArgumentError, match=r"node order to be a registered name \(got 'rmc'\). Did you mean 'rcm'"):
+        BenchRequest(order="rmc")

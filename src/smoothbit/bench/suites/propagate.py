@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from smoothbit import kernels
 from smoothbit.bench.check import CheckedBackend, check_product, sample_rows
-from smoothbit.bench.graphs import make_graph
+from smoothbit.bench.graphs import make_graph, prepare_both
 from smoothbit.bench.memory import step_peak_rss_mb
 from smoothbit.bench.peers import PEERS, PeerSkippedError, Product
 from smoothbit.bench.record import Skipped
@@ -28,7 +28,8 @@ from smoothbit.typing import Float32Array, Int64Array
 def propagate(request: BenchRequest, progress: Progress) -> Candidates:
     """Prepare the step at every width, our float32 step, and all peers."""
     given = make_graph(request)
-    graph = PreparedGraph(given.adjacency)
+    both = prepare_both(request, given.adjacency)
+    graph = both.ours
     state, source = random_states(graph.num_nodes, request.num_channels, request.seed)
     candidates = Candidates(
         given.name,
@@ -40,12 +41,16 @@ def propagate(request: BenchRequest, progress: Progress) -> Candidates:
         notes=[
             "Peers run the bare product D^-1 A~ u; our steps add mixing and skip term, and the packed ones "
             "quantize and pack their output.",
+            *both.notes(),
         ],
     )
+    nodes = graph.order.nodes
+    ours = (state, source) if graph is both.given else (state[nodes], source[nodes])
     rows = sample_rows(graph.csr, request.seed)
-    _add_engine(candidates, request, graph, state, source, progress)
-    _add_own_fp32(candidates, request.num_threads, graph, state, source, rows)
-    _add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress)
+    _add_engine(candidates, request, graph, *ours, progress)
+    _add_own_fp32(candidates, request.num_threads, graph, *ours, rows)
+    product = Product(mean_matrix(both.given), state, request.num_threads)
+    _add_peers(candidates, product, sample_rows(both.given.csr, request.seed), progress)
     return candidates
 
 

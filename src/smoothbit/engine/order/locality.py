@@ -24,8 +24,8 @@ from smoothbit.numerics.affine import per_tensor_law
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import AnyArray, Float32Array, Int32Array, Int64Array, UInt8Array
 
-NEAR_ROWS = 1 << 15
-"""Rows that a near cache holds: 1 MB at 2 bits and 128 channels. Smaller graphs need no clusters."""
+NEAR_ROWS = 1 << 14
+"""Rows that a near cache holds: 512 KiB at 2 bits and 128 channels. Smaller graphs need no clusters."""
 NUM_BALLOTS = 32
 MAX_ROUNDS = 30
 SETTLED_SHARE = 0.02
