@@ -55,8 +55,8 @@ def test_a_small_graph_needs_no_votes(monkeypatch):
     np.testing.assert_array_equal(locality_order(graph), degree_order(graph))
 
 
-def test_every_instruction_set_and_thread_count_gives_one_order(communities, small_cache, monkeypatch):
-    graph = communities.adjacency.with_self_loops()
+def test_every_instruction_set_and_thread_count_gives_one_order(small_cache, monkeypatch):
+    graph = contextual_sbm(800, 8000, 4, 1, homophily=0.9).adjacency.with_self_loops()
     wanted = locality_order(graph)
     for isa in kernels.isa.available():
         for threads in ("1", "2"):
