@@ -12,5 +12,6 @@ void bind_spmm(nanobind::module_& module);
 void bind_gemm(nanobind::module_& module);
 void bind_requantize(nanobind::module_& module);
 void bind_pack(nanobind::module_& module);
+void bind_take(nanobind::module_& module);
 
 }  // namespace smoothbit

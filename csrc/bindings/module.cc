@@ -10,4 +10,5 @@ NB_MODULE(_ext, module) {
   smoothbit::bind_gemm(module);
   smoothbit::bind_requantize(module);
   smoothbit::bind_pack(module);
+  smoothbit::bind_take(module);
 }

@@ -1,11 +1,13 @@
 """Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, two graphs.
 
-Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0 and must never
-change: they are what an older smoothbit left on a user's disk. A later format gets files of its own.
+Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, that with an order of
+nodes 1.1, and must never change: they are what an older smoothbit left on a user's disk. A later format
+gets files of its own.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp,
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 from smoothbit.numerics.packing import pack
 
 FOLDER = Path(__file__).parent
@@ -85,11 +88,17 @@ def tiny_dense_graph() -> GraphFile:
     return GraphFile(tiny_adjacency(), PackedFeatures(codes), name="tiny-dense")
 
 
+def tiny_ordered_graph() -> GraphFile:
+    """The dense graph with an order of nodes: the hub last."""
+    return replace(tiny_dense_graph(), order=NodeOrder("by hand", np.array([4, 2, 1, 3, 0], np.int32)))
+
+
 def write_all(folder: Path) -> None:
     write_model(folder / "tiny_model.smoothbit", tiny_model())
     write_model(folder / "tiny_float_model.smoothbit", tiny_float_model())
     write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
     write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
+    write_graph(folder / "tiny_ordered_graph.smoothbit", tiny_ordered_graph())
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ READERS = {
     "tiny_float_model": read_model,
     "tiny_sparse_graph": read_graph,
     "tiny_dense_graph": read_graph,
+    "tiny_ordered_graph": read_graph,
 }
 # docs/format.md, "Container": dtype -> struct letter.
 LETTERS = {"U8": "B", "I32": "i", "I64": "q", "F32": "f"}
@@ -131,3 +132,13 @@ def test_dense_graph_decodes_from_the_document_alone():
     values = [[s * (c - z - p) for c, s, z, p in zip(row, scale, zero_point, phase, strict=True)] for row in codes]
     graph = read_graph(FOLDER / "tiny_dense_graph.smoothbit")
     np.testing.assert_array_equal(graph.to_features().matrix, np.array(values, dtype=np.float32))
+
+
+def test_order_decodes_from_the_document_alone():
+    metadata, tensors = decode("tiny_ordered_graph")
+    assert metadata["format_version"] == "1.1"
+    assert json.loads(metadata["graph"])["order"] == "by hand"
+    assert tensors.pop("order") == ([5], [4, 2, 1, 3, 0])
+    # Everything else is as in the file without an order, of format 1.0.
+    assert decode("tiny_dense_graph")[0]["format_version"] == "1.0"
+    assert tensors == decode("tiny_dense_graph")[1]

@@ -12,6 +12,7 @@ from smoothbit.formats.schema import DiffuseOp, FeaturesOp, LinearOp, ModelInfo,
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 from smoothbit.numerics.packing import pack
 
 num_bits = st.sampled_from([1, 2, 4, 8])
@@ -105,12 +106,20 @@ def features(draw, num_nodes):
 
 
 @st.composite
+def node_orders(draw, num_nodes):
+    """Any permutation of the nodes."""
+    nodes = np.random.default_rng(draw(seeds)).permutation(num_nodes).astype(np.int32)
+    return NodeOrder(draw(st.text(max_size=3)), nodes)
+
+
+@st.composite
 def graph_files(draw):
     """A graph with features and perhaps labels."""
     adjacency = draw(graphs())
     num_nodes = adjacency.num_rows
     labels = draw(st.none() | st.just(np.arange(num_nodes, dtype=np.int32) - 1))
-    return GraphFile(adjacency, draw(features(num_nodes)), labels, draw(st.text(max_size=5)), None)
+    order = draw(st.none() | node_orders(num_nodes))
+    return GraphFile(adjacency, draw(features(num_nodes)), labels, draw(st.text(max_size=5)), None, order)
 
 
 @st.composite

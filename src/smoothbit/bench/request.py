@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from smoothbit.engine import ORDERS
 from smoothbit.errors import ArgumentError
 from smoothbit.numerics.qtype import check_num_bits
 
@@ -37,9 +38,10 @@ class BenchRequest:
         num_rows: Rows of the product that `gemm` measures.
         depth: Inner dimension of that product.
         has_ceilings: Whether to measure what the memory of the machine can do, for the roofline figure.
+        order: Registered order of nodes for the engine's sides; peers get the graph as it is.
 
     Raises:
-        ArgumentError: a number is outside its range, or no width is given.
+        ArgumentError: a number is outside its range, no width is given, or there is no such order.
     """
 
     suite: str = "propagate"
@@ -55,6 +57,7 @@ class BenchRequest:
     num_rows: int = 19_712
     depth: int = 512
     has_ceilings: bool = False
+    order: str = "none"
 
     def __post_init__(self) -> None:
         for name in ("num_nodes", "num_channels", "num_threads", "num_rows", "depth"):
@@ -66,3 +69,4 @@ class BenchRequest:
             raise ArgumentError(f"Expected `bits` to be different widths (got {got}). Use 2, 4, 8.")
         for num_bits in self.bits:
             check_num_bits(num_bits)
+        ORDERS.resolve(self.order)

@@ -28,6 +28,10 @@ def bench(
     bits: Annotated[str, typer.Option(help="Comma list of widths: 1, 2, 4, 8.")] = "2,4,8",
     threads: Annotated[int, typer.Option(help="Threads of every side.")] = DEFAULTS.num_threads,
     seed: Annotated[int, typer.Option(help="Seed of graph and values.")] = DEFAULTS.seed,
+    order: Annotated[
+        str,
+        typer.Option(help="Order of nodes for the engine: none, degree, rcm or locality; peers keep the given one."),
+    ] = DEFAULTS.order,
     data_root: DataRootOption = None,
     seconds: Annotated[float, typer.Option(help="Time for each measured side.")] = DEFAULTS.budget_s,
     rows: Annotated[int, typer.Option(help="Rows of the product, for gemm.")] = DEFAULTS.num_rows,
@@ -48,7 +52,7 @@ def bench(
         num_channels=default_channels(suite) if channels is None else channels,
         bits=tuple(parse_widths(bits)), num_threads=threads, seed=seed,
         data_root=None if data_root is None else Path(data_root), budget_s=seconds,
-        num_rows=rows, depth=depth, has_ceilings=ceilings,
+        num_rows=rows, depth=depth, has_ceilings=ceilings, order=order,
     )  # fmt: skip
     output = Output(json)
     with progress_bar("bench", total=100) as advance:

@@ -70,6 +70,7 @@ def _graph(path: Path, output: Output) -> dict[str, Any]:
         "kind": "graph", "name": graph.name, "num_nodes": graph.num_nodes,
         "num_entries": graph.adjacency.num_entries, "num_features": features.num_features, "features": kind,
         "num_classes": graph.num_classes, "has_labels": graph.labels is not None,
+        "order": "none" if graph.order is None else graph.order.name,
         "bytes": path.stat().st_size,
     }  # fmt: skip
     table = make_table(f"{path}: graph", {"what": "left", "value": "right"})

@@ -18,6 +18,7 @@ from smoothbit.formats import read_graph
 from smoothbit.kernels import isa
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 
 
 def predict(
@@ -41,9 +42,10 @@ def predict(
     output = Output(json)
     packed = load(model)
     data = None if graph is not None else load_dataset(dataset or packed.info.dataset, data_root)
-    adjacency, features = (data.adjacency, data.features) if data is not None else _read(graph)
+    adjacency, features, order = (data.adjacency, data.features, None) if data is not None else _read(graph)
     start = time.perf_counter()
-    result = packed.run(PreparedGraph(adjacency), features, num_threads=threads)
+    prepared = PreparedGraph(adjacency, order or "none")
+    result = packed.run(prepared, features, num_threads=threads)
     seconds = time.perf_counter() - start
     arrays = {"scores": result.scores, "labels": result.labels}
     if embeddings:
@@ -51,15 +53,16 @@ def predict(
     with atomic_file(out) as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
     summary = _summary(packed, result, seconds, threads, data)
+    summary |= {"order": prepared.order.name, "setup_ms": prepared.setup.total_ms}
     output.print(_sentence(out, summary))
     output.finish({"out": str(out), **summary})
 
 
-def _read(path: Path | None) -> tuple[CSR, Features]:
+def _read(path: Path | None) -> tuple[CSR, Features, NodeOrder | None]:
     assert path is not None
     graph = read_graph(path)
     adjacency = CSR(graph.adjacency.indptr, graph.adjacency.indices, graph.adjacency.num_cols)
-    return adjacency, graph.to_features()
+    return adjacency, graph.to_features(), graph.order
 
 
 def _embedding(result: Result) -> dict[str, Any]:

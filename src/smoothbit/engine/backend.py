@@ -13,11 +13,11 @@ import numpy as np
 
 from smoothbit import kernels
 from smoothbit.engine.graph import Incidence
-from smoothbit.kernels import Epilogue
+from smoothbit.kernels import Epilogue, Out
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, unpack
-from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+from smoothbit.typing import Float32Array, Int16Array, Int32Array, UInt8Array
 
 CACHE_LINE_BYTES = 64
 
@@ -47,6 +47,10 @@ class Backend(Protocol):
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
+        ...
+
+    def take_rows(self, source: Out, rows: Int32Array) -> Out:
+        """Return the given rows of packed codes or float32 values: change the order of nodes."""
         ...
 
     def dual_update(
@@ -104,6 +108,11 @@ class KernelBackend:
         out: Float32Array = np.empty((len(source), weight.shape[1]), dtype=np.float32)
         return kernels.perform(kernels.PythonCall(partial(np.matmul, source, weight, out=out)), out)
 
+    def take_rows(self, source: Out, rows: Int32Array) -> Out:
+        """Return the given rows of packed codes or float32 values: change the order of nodes."""
+        out = aligned_bytes(len(rows), source.shape[1] * source.itemsize).view(source.dtype)
+        return kernels.take_rows(source, rows, out=out, num_threads=self.num_threads)
+
     def dual_update(
         self,
         state: Float32Array | None,
@@ -152,8 +161,14 @@ def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
         return np.empty((num_rows, epilogue.num_channels), dtype=np.float32)
-    stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits)
-    # NumPy starts arrays 16 bytes off a cache line, so that every gathered row would touch two.
+    return aligned_bytes(num_rows, kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits))
+
+
+def aligned_bytes(num_rows: int, stride: int) -> UInt8Array:
+    """Return bytes [N, stride] that start on a cache line.
+
+    NumPy starts arrays 16 bytes off one, so that every gathered row would touch two.
+    """
     buffer = np.empty(num_rows * stride + CACHE_LINE_BYTES, dtype=np.uint8)
     start = -buffer.ctypes.data % CACHE_LINE_BYTES
     return buffer[start : start + num_rows * stride].reshape(num_rows, stride)

@@ -6,14 +6,16 @@ from pathlib import Path
 
 from smoothbit.data import Dataset
 from smoothbit.formats import GraphFile, write_graph
+from smoothbit.numerics.node_order import NodeOrder
 
 
-def export_graph(dataset: Dataset, path: str | Path) -> GraphFile:
+def export_graph(dataset: Dataset, path: str | Path, order: NodeOrder | None = None) -> GraphFile:
     """Write adjacency, features and labels of a data set.
 
     Args:
         dataset: Data set.
         path: Target, by convention `*.smoothbit`; replaced in one step.
+        order: Order of nodes that runs are to use; the caller's own needs no place in the file.
     """
     graph = GraphFile(
         adjacency=dataset.adjacency,
@@ -21,6 +23,7 @@ def export_graph(dataset: Dataset, path: str | Path) -> GraphFile:
         labels=dataset.labels,
         name=dataset.name,
         num_classes=dataset.num_classes,
+        order=None if order is None or order.is_identity else order,
     )
     write_graph(path, graph)
     return graph

@@ -23,11 +23,14 @@ from smoothbit.formats.wording import expected
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.typing import AnyArray, Float32Array, Int32Array
 
 GRAPH_FORMAT = "smoothbit-graph"
-GRAPH_VERSION = "1.0"
+GRAPH_VERSION = "1.1"
+PLAIN_VERSION = "1.0"
+"""Version of a graph without an order: any reader of 1.x reads it."""
 MAX_COUNT = (1 << 31) - 1
 FEATURE_KINDS = ("dense_float32", "dense_packed", "sparse_pattern", "sparse_float32", "sparse_packed")
 
@@ -77,6 +80,8 @@ def _encode(graph: GraphFile) -> tuple[dict[str, AnyArray], dict[str, str]]:
         tensors["labels"] = _labels_int32(graph.labels)
     if graph.features.row_scale is not None:
         tensors["row_scale"] = graph.features.row_scale
+    if graph.order is not None:
+        tensors["order"] = graph.order.nodes
     kind, feature_tensors, law = _encode_features(graph.features)
     tensors.update({f"features.{name}": array for name, array in feature_tensors.items()})
     laws = LawWriter()
@@ -93,7 +98,10 @@ def _encode(graph: GraphFile) -> tuple[dict[str, AnyArray], dict[str, str]]:
         "features": kind,
         **laws.to_json(),
     }
-    return tensors, {"format": GRAPH_FORMAT, "format_version": GRAPH_VERSION, "graph": to_json(record)}
+    version = PLAIN_VERSION
+    if graph.order is not None:
+        version, record["order"] = GRAPH_VERSION, graph.order.name
+    return tensors, {"format": GRAPH_FORMAT, "format_version": version, "graph": to_json(record)}
 
 
 def _encode_features(
@@ -137,9 +145,11 @@ def _decode(metadata: Mapping[str, str], tensors: Mapping[str, AnyArray], valida
     labels = reader.labels(num_nodes, num_classes) if record.flag("has_labels") else None
     row_scale = reader.floats("row_scale", (num_nodes,)) if record.flag("has_row_scale") else None
     features = _decode_features(record, reader, num_nodes, row_scale)
+    order_name = record.optional_text("order")
+    order = None if order_name is None else reader.order(order_name, num_nodes)
     record.finish()
     shelf.finish()
-    return GraphFile(adjacency, features, labels, name, num_classes)
+    return GraphFile(adjacency, features, labels, name, num_classes, order)
 
 
 def _decode_features(
@@ -199,6 +209,13 @@ class _ArrayReader:
             graph_values.check_bounds(labels, -1, MAX_COUNT if num_classes is None else num_classes - 1, "labels")
         return labels
 
+    def order(self, name: str, num_nodes: int) -> NodeOrder:
+        """Return an order that lists each node once."""
+        nodes = self.shelf.take("order", np.int32, (num_nodes,))
+        if self.validate:
+            graph_values.check_permutation(nodes, "order")
+        return _unchecked(NodeOrder, name=name, nodes=nodes)
+
     def codes(self, num_rows: int, num_channels: int, law: AffineLaw) -> PackedTensor:
         """Return packed rows with zero padding bits."""
         row_bytes = packed_row_bytes(num_channels, law.num_bits)
@@ -223,7 +240,7 @@ class _ArrayReader:
 def _unchecked(cls: type[T], **fields: object) -> T:
     """Return a frozen dataclass without its checks, which would read and copy a whole mapped graph.
 
-    Every rule of `CSR` and `Features` is checked here in blocks, or waived by `validate=False`.
+    Every rule of `CSR`, `Features` and `NodeOrder` is checked here in blocks, or waived by `validate=False`.
     """
     instance = object.__new__(cls)
     for name, value in fields.items():

@@ -10,6 +10,7 @@ from smoothbit.errors import ShapeError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 from smoothbit.typing import Float32Array, Int32Array, Int64Array
 
 
@@ -79,9 +80,10 @@ class GraphFile:
         labels: Class of each node [N], int32 or int64, -1 where unknown; or None.
         name: Name of the graph.
         num_classes: Number of classes C, or None.
+        order: Order of nodes that runs of this graph are to use, or None. Nothing else is stored in that order.
 
     Raises:
-        ShapeError: adjacency, features and labels disagree in N.
+        ShapeError: adjacency, features, labels and order disagree in N.
     """
 
     adjacency: CSR
@@ -89,6 +91,7 @@ class GraphFile:
     labels: Int32Array | Int64Array | None = None
     name: str = ""
     num_classes: int | None = None
+    order: NodeOrder | None = None
 
     def __post_init__(self) -> None:
         num_nodes = self.num_nodes
@@ -107,6 +110,10 @@ class GraphFile:
             raise ShapeError(
                 f"Expected `labels` to be int32 or int64 [{num_nodes}] "
                 f"(got {labels.dtype} {list(labels.shape)}). Pass one class for each node, -1 where unknown."
+            )
+        if self.order is not None and self.order.num_nodes != num_nodes:
+            raise ShapeError(
+                f"Expected `order` to have {num_nodes} nodes (got {self.order.num_nodes}). Use the order of this graph."
             )
 
     @property

@@ -52,6 +52,21 @@ def check_bounds(values: Int32Array, low: int, high: int, name: str) -> None:
             raise ValueRangeError(expected(f"tensor {name}", f"in [{low}, {high}]", bad))
 
 
+def check_permutation(nodes: Int32Array, name: str) -> None:
+    """Check that integers [N] are 0 to N - 1, each once; takes a byte of memory for each.
+
+    Raises:
+        ValueRangeError: one is out of range, or missing.
+    """
+    check_bounds(nodes, 0, len(nodes) - 1, name)
+    is_there = np.zeros(len(nodes), dtype=bool)
+    for block in _blocks(nodes):
+        is_there[nodes[block]] = True
+    if not is_there.all():
+        missing = f"no place for node {int(np.argmin(is_there))}"
+        raise ValueRangeError(expected(f"tensor {name}", "a place for each node", missing))
+
+
 def check_finite(values: Float32Array, name: str) -> None:
     """Check that floats are neither NaN nor infinite.
 

@@ -59,6 +59,14 @@ class Record:
             raise SchemaError(expected(self.path(name), "a string", value))
         return value
 
+    def optional_text(self, name: str) -> str | None:
+        """Return a string, or None when there is no such field.
+
+        Raises:
+            SchemaError: not a string.
+        """
+        return self.text(name) if name in self._unread else None
+
     def flag(self, name: str) -> bool:
         """Return true or false.
 

@@ -19,7 +19,7 @@ from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
 from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
 from smoothbit.kernels.program import Call as Call
-from smoothbit.kernels.program import Out
+from smoothbit.kernels.program import Out as Out
 from smoothbit.kernels.program import PythonCall as PythonCall
 from smoothbit.kernels.program import Recorder as Recorder
 from smoothbit.kernels.program import pass_by as pass_by
@@ -34,6 +34,7 @@ from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UIn
 __all__ = [
     "Call",
     "Epilogue",
+    "Out",
     "PythonCall",
     "Recorder",
     "Term",
@@ -48,6 +49,7 @@ __all__ = [
     "requantize",
     "spmm",
     "spmm_f32",
+    "take_rows",
     "unpack",
 ]
 
@@ -323,6 +325,36 @@ def spmm_f32(
     call = isa.extension().SpmmF32(
         graph.indptr, graph.indices, values, source, row_scale, scale, skip, skip_scale, out, threads
     )
+    return perform(call, out)
+
+
+def take_rows(source: Out, rows: Int32Array, *, out: Out | None = None, num_threads: int | None = None) -> Out:
+    """Return the given rows: packed codes or float32 values in another order of nodes.
+
+    Args:
+        source: Rows [M, W], uint8 or float32.
+        rows: Rows to take [N], int32, each in [0, M); not checked again at each call.
+        out: Rows [N, W], of the dtype of `source`, or None.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: `num_threads` < 1.
+    """
+    check_array("source", source, source.dtype, (None, None))
+    check_array("rows", rows, INT32, (None,))
+    if out is None:
+        out = np.empty((len(rows), source.shape[1]), dtype=source.dtype)
+    check_array("out", out, source.dtype, (len(rows), source.shape[1]))
+    threads = _threads(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        return _perform_reference(partial(np.take, source, rows, axis=0), out)
+    call = isa.extension().TakeRows(source.view(np.uint8), rows, out.view(np.uint8), threads)
     return perform(call, out)
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from smoothbit.engine.graph import PreparedGraph
+from smoothbit.errors import ArgumentError
 from smoothbit.nn.sparse import SparsePattern
 
 
@@ -13,7 +14,10 @@ class TorchGraph(nn.Module):
     """Adjacency with self-loops A~ and the powers of its degrees, as non-persistent buffers.
 
     Args:
-        prepared: Graph as the engine sees it.
+        prepared: Graph as the engine sees it, in the caller's order of nodes.
+
+    Raises:
+        ArgumentError: `prepared` is in another order.
 
     Shapes:
         inv_degree, sqrt_degree, rsqrt_degree: [N, 1] float32. heads, tails: [M] int64.
@@ -25,6 +29,11 @@ class TorchGraph(nn.Module):
 
     def __init__(self, prepared: PreparedGraph) -> None:
         super().__init__()
+        if not prepared.order.is_identity:
+            raise ArgumentError(
+                f"Expected `prepared` to be in the caller's order of nodes (got order '{prepared.order.name}'). "
+                "Train on PreparedGraph(adjacency); orders are for the engine."
+            )
         self.prepared = prepared
         self.adjacency = SparsePattern(prepared.csr)
         for name in ("inv_degree", "sqrt_degree", "rsqrt_degree"):

@@ -7,13 +7,15 @@ at a time in the documented order. Its codes are the engine's, bit for bit.
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import torch
 from torch import Tensor
 
 from smoothbit.engine.graph import Incidence, PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
-from smoothbit.kernels import Epilogue, Term
+from smoothbit.kernels import Epilogue, Out, Term
 from smoothbit.nn.models import SMPNet
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
@@ -21,7 +23,7 @@ from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from smoothbit.numerics.packing import pack, unpack
 from smoothbit.quant.functional import TorchLaw, quantize
-from smoothbit.typing import Float32Array, Int16Array, UInt8Array
+from smoothbit.typing import Float32Array, Int16Array, Int32Array, UInt8Array
 
 
 class TorchBackend:
@@ -58,6 +60,10 @@ class TorchBackend:
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
         return (torch.from_numpy(source) @ torch.from_numpy(weight)).numpy()
+
+    def take_rows(self, source: Out, rows: Int32Array) -> Out:
+        """Return the given rows of packed codes or float32 values: change the order of nodes."""
+        return cast("Out", torch.from_numpy(source)[torch.from_numpy(rows).long()].numpy())
 
     def dual_update(
         self,

@@ -101,9 +101,24 @@ class CSR:
         has_loop = np.zeros(self.num_rows, dtype=bool)
         has_loop[rows[rows == self.indices]] = True
         missing = np.flatnonzero(~has_loop).astype(np.int32)
+        if _is_sorted(rows, self.indices):
+            return self._with_inserted(rows, missing)
         return csr_from_coo(
             np.concatenate([rows, missing]), np.concatenate([self.indices, missing]), self.num_rows, self.num_cols
         )
+
+    def _with_inserted(self, rows: Int32Array, missing: Int32Array) -> CSR:
+        """Return the matrix with a diagonal entry in each row of `missing`; rows are sorted, so nothing is again."""
+        lower = np.bincount(rows[self.indices < rows], minlength=self.num_rows)
+        places = self.indptr[missing] + lower[missing] + np.arange(len(missing))
+        is_old = np.ones(self.num_entries + len(missing), dtype=bool)
+        is_old[places] = False
+        indices = np.empty(len(is_old), dtype=np.int32)
+        indices[places] = missing
+        indices[is_old] = self.indices
+        indptr = self.indptr.copy()
+        indptr[1:] += np.cumsum(np.bincount(missing, minlength=self.num_rows))
+        return CSR(indptr, indices, self.num_cols)
 
     def transpose(self) -> CSR:
         """Return the transposed matrix; entries of a row come in increasing column order."""
@@ -156,6 +171,11 @@ def csr_from_coo(
         num_cols=num_cols,
         values=None if values is None else np.ascontiguousarray(values[order], dtype=np.float32),
     )
+
+
+def _is_sorted(rows: Int32Array, indices: Int32Array) -> bool:
+    """Return whether columns never decrease inside a row."""
+    return not bool(((indices[1:] < indices[:-1]) & (rows[1:] == rows[:-1])).any())
 
 
 def _check_array(name: str, array: AnyArray, dtype: np.dtype[np.generic]) -> None:

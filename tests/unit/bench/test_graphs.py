@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from smoothbit.bench.graphs import MODEL_FEATURES, make_graph
+from smoothbit.bench.graphs import MODEL_FEATURES, make_graph, prepare_both
 from smoothbit.errors import ArgumentError
 
 
@@ -31,3 +31,14 @@ def test_dataset_brings_its_features(tiny):
 def test_unknown_graph_names_the_nearest(tiny):
     with pytest.raises(ArgumentError, match="Did you mean"):
         make_graph(replace(tiny, graph="digitz"))
+
+
+def test_order_is_for_the_engine_alone(tiny):
+    adjacency = make_graph(tiny).adjacency
+    plain = prepare_both(tiny, adjacency)
+    assert plain.ours is plain.given
+    assert plain.notes() == []
+    both = prepare_both(replace(tiny, order="Degree"), adjacency)
+    assert both.given.order.is_identity
+    assert both.ours.order.name == "degree"
+    assert "Our sides run in node order degree, setup_ms " in both.notes()[0]

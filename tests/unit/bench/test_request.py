@@ -27,3 +27,8 @@ def test_widths_are_known():
 def test_default_channels_are_those_of_the_suite():
     assert default_channels("Gemm") == default_channels("features") == 64
     assert default_channels("propagate") == 128
+
+
+def test_order_is_known():
+    with pytest.raises(ArgumentError, match=r"node order to be a registered name \(got 'rmc'\). Did you mean 'rcm'"):
+        BenchRequest(order="rmc")

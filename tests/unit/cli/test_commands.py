@@ -88,6 +88,38 @@ def test_predict_from_dataset_and_graph_file_agree(run: Run, trained: Path, tmp_
     assert not list(tmp_path.glob(".*"))
 
 
+@pytest.mark.parametrize("order", ["degree", "rcm", "Locality"])
+def test_an_order_in_the_graph_file_changes_no_score(run: Run, trained: Path, tmp_path: Path, order: str) -> None:
+    graph = tmp_path / "g.smoothbit"
+    words = ["export", trained / "run", "--out", tmp_path / "m", "--graph-out", graph, "--order", order]
+    outcome = run(*words, "--json", "-")
+    assert outcome.json["order"] == order.lower()
+    assert outcome.json["setup_ms"] > 0
+    assert f"order {order.lower()} found in" in outcome.err
+    assert run("info", graph, "--json", "-").json["order"] == order.lower()
+    assert run("info", trained / "g.smoothbit", "--json", "-").json["order"] == "none"
+    files = {tmp_path / "a.npz": trained / "g.smoothbit", tmp_path / "b.npz": graph}
+    results = [
+        run("predict", tmp_path / "m", "--graph", file, "--out", out, "--embeddings", "--json", "-").json
+        for out, file in files.items()
+    ]
+    assert [result["order"] for result in results] == ["none", order.lower()]
+    assert results[1]["setup_ms"] > 0
+    first, second = (_arrays(path) for path in files)
+    for name, array in first.items():
+        assert np.array_equal(array, second[name]), name
+
+
+def test_export_refuses_an_order_it_cannot_keep(run: Run, trained: Path, tmp_path: Path) -> None:
+    outcome = run("export", trained / "run", "--out", tmp_path / "m", "--order", "degree")
+    assert outcome.code == 2
+    assert "Expected --order to come with --graph-out" in outcome.err
+    outcome = run("export", trained / "run", "--out", tmp_path / "m", "--order", "degre")
+    assert outcome.code == 1
+    assert "Expected node order to be a registered name (got 'degre'). Did you mean 'degree'?" in outcome.err
+    assert not (tmp_path / "m").exists()
+
+
 def test_predict_writes_embeddings(run: Run, trained: Path, tmp_path: Path) -> None:
     words = ["predict", trained / "m.smoothbit", "--graph", trained / "g.smoothbit", "--out", tmp_path / "e.npz"]
     assert run(*words, "--embeddings").code == 0

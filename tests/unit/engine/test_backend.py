@@ -32,6 +32,16 @@ def test_dual_update_is_the_same_in_numpy_and_torch(norm, has_state):
         assert float(lengths.max()) <= 0.8 * (1 + 4 * 2**-24)
 
 
+@pytest.mark.parametrize("backend", [KernelBackend, TorchBackend])
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_rows_are_taken(backend, dtype):
+    source = np.arange(15).reshape(5, 3).astype(dtype)
+    found = backend().take_rows(source, np.int32([4, 0, 0]))
+    assert found.dtype == dtype
+    assert found.tolist() == [[12, 13, 14], [0, 1, 2], [0, 1, 2]]
+    assert backend().take_rows(source[:, :0], np.int32([1])).shape == (1, 0)
+
+
 def test_unpack_values_inverts_packing():
     law = per_tensor_law(2, 0.5, zero_point=1)
     codes = np.array([[0, 1, 2, 3, 3]], np.uint8)

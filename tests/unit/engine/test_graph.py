@@ -6,6 +6,7 @@ import pytest
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ShapeError
 from smoothbit.numerics.csr import CSR, csr_from_coo
+from smoothbit.numerics.node_order import NodeOrder
 from tests.helpers import random_graph
 
 
@@ -32,6 +33,22 @@ def test_incidence_lists_each_undirected_edge_once():
     assert incidence.signs.tolist() == [1, -1, 1, -1]
     assert incidence.row_signs.tolist() == [1, 0, -1]
     assert incidence.signed.values.tolist() == [1, -1, 1, -1]
+
+
+def test_order_moves_rows_degrees_and_reports_its_time():
+    adjacency = csr_from_coo([0, 1, 1, 2], [1, 0, 2, 1], 4, 4)
+    prepared = PreparedGraph(adjacency, "degree")
+    assert prepared.order.nodes.tolist() == [1, 0, 2, 3]
+    assert prepared.degree.tolist() == [3, 2, 2, 1]
+    assert prepared.csr.indices.tolist() == [1, 0, 2, 1, 0, 0, 2, 3]
+    assert prepared.setup.find_ms > 0
+    assert prepared.setup.total_ms == prepared.setup.find_ms + prepared.setup.apply_ms
+    assert PreparedGraph(adjacency, prepared.order).setup.find_ms == 0
+
+
+def test_order_of_another_graph_is_refused():
+    with pytest.raises(ShapeError, match=r"to have 3 nodes, as the order \(got 30 x 30\)"):
+        PreparedGraph(random_graph(), NodeOrder("hand", np.int32([2, 1, 0])))
 
 
 def test_rectangular_matrix_is_refused():

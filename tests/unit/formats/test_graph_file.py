@@ -8,10 +8,11 @@ import pytest
 
 from smoothbit.errors import ArgumentError, SchemaError, TensorError, ValueRangeError, VersionError
 from smoothbit.formats import GraphFile, PackedFeatures, PackedTensor, read_graph, write_graph
+from smoothbit.formats.container import read_container
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
-from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
+from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_ordered_graph, tiny_sparse_graph
 from tests.unit.formats.comparison import same
 
 PATTERN = csr_from_coo([0, 2, 2], [1, 3, 0], 5, 4)
@@ -55,6 +56,15 @@ def test_edge_weights(tmp_path):
     adjacency = replace(tiny_adjacency(), values=np.arange(7, dtype=np.float32))
     graph = GraphFile(adjacency, FEATURES["dense_float32"])
     assert same(reread(graph, tmp_path), graph)
+
+
+def test_order_of_nodes(tmp_path):
+    graph = tiny_ordered_graph()
+    assert same(reread(graph, tmp_path), graph)
+    assert same(reread(graph, tmp_path, validate=False), graph)
+    assert read_container(tmp_path / "g.smoothbit").metadata["format_version"] == "1.1"
+    reread(replace(graph, order=None), tmp_path)
+    assert read_container(tmp_path / "g.smoothbit").metadata["format_version"] == "1.0"
 
 
 def test_labels_are_stored_as_int32(tmp_path):
@@ -227,6 +237,35 @@ DENSE_PACKED = {
 def test_sparse_graph_refusals(broken, change, error, match):
     with pytest.raises(error, match=match):
         read_graph(broken("tiny_sparse_graph", change))
+
+
+ORDERED = {
+    "name": (set_field(order=3), SchemaError, r"`graph.order` to be a string \(got 3\)"),
+    "no order": (
+        lambda p: p.graph.pop("order"),
+        TensorError,
+        r"free of unknown names \(got 'order'\)",
+    ),
+    "no tensor": (drop_tensor("order"), TensorError, r"`tensor order` to be int32 \[5\] \(got 'nothing'\)"),
+    "dtype": (set_tensor("order", [4, 2, 1, 3, 0], np.int64), TensorError, r"`tensor order` to be int32 \[5\]"),
+    "length": (set_tensor("order", [1, 0], np.int32), TensorError, r"`tensor order` to be int32 \[5\]"),
+    "out of range": (
+        set_tensor("order", [4, 2, 1, 5, 0], np.int32),
+        ValueRangeError,
+        r"`tensor order` to be in \[0, 4\] \(got 5\)",
+    ),
+    "twice": (
+        set_tensor("order", [4, 2, 1, 4, 0], np.int32),
+        ValueRangeError,
+        r"`tensor order` to be a place for each node \(got 'no place for node 3'\)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "error", "match"), ORDERED.values(), ids=ORDERED)
+def test_ordered_graph_refusals(broken, change, error, match):
+    with pytest.raises(error, match=match):
+        read_graph(broken("tiny_ordered_graph", change))
 
 
 @pytest.mark.parametrize(("change", "error", "match"), DENSE_PACKED.values(), ids=DENSE_PACKED)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,7 @@ from smoothbit.formats import GraphFile, PackedFeatures, PackedTensor
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
+from smoothbit.numerics.node_order import NodeOrder
 from tests.golden.make_golden import tiny_adjacency, tiny_dense_graph, tiny_sparse_graph
 
 PATTERN = csr_from_coo([0, 2], [1, 3], 5, 4)
@@ -86,3 +89,8 @@ def test_features_must_fit():
 def test_labels_must_fit(labels):
     with pytest.raises(ShapeError, match=r"`labels` to be int32 or int64 \[5\] \(got int\d+ \[\d\]\). Pass one class"):
         GraphFile(tiny_adjacency(), Features(PATTERN), labels)
+
+
+def test_order_must_fit():
+    with pytest.raises(ShapeError, match=r"Expected `order` to have 5 nodes \(got 2\)"):
+        replace(tiny_dense_graph(), order=NodeOrder("hand", np.int32([1, 0])))

@@ -21,6 +21,7 @@ def test_sound_values_pass():
     graph_values.check_row_ends(np.array([0, 2, 3]), 3, "indptr")
     graph_values.check_row_starts(np.array([0, 2, 2, 3]), "indptr")
     graph_values.check_bounds(np.array([0, 4, 2], np.int32), 0, 4, "indices")
+    graph_values.check_permutation(np.array([2, 0, 1], np.int32), "order")
     graph_values.check_finite(np.zeros((3, 2), np.float32), "values")
     graph_values.check_padding(PackedTensor(np.full((3, 1), 3, np.uint8), 1, per_tensor_law(2, 1)), "codes")
 
@@ -28,6 +29,7 @@ def test_sound_values_pass():
 def test_empty_arrays_pass():
     graph_values.check_row_starts(np.array([0]), "indptr")
     graph_values.check_bounds(np.zeros(0, np.int32), 0, -1, "indices")
+    graph_values.check_permutation(np.zeros(0, np.int32), "order")
     graph_values.check_finite(np.zeros((0, 2), np.float32), "values")
     graph_values.check_padding(PackedTensor(np.zeros((1, 0), np.uint8), 0, per_tensor_law(2, 1)), "codes")
 
@@ -67,3 +69,13 @@ def test_padding():
     codes = PackedTensor(np.array([[3], [3], [4]], np.uint8), 1, per_tensor_law(2, 1))
     with pytest.raises(ValueRangeError, match="`tensor codes` to be zero in its padding bits"):
         graph_values.check_padding(codes, "codes")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "match"),
+    [([0, 3, 1], r"in \[0, 2\] \(got 3\)"), ([0, 2, 0], r"a place for each node \(got 'no place for node 1'\)")],
+    ids=["range", "again"],
+)
+def test_permutation(nodes, match):
+    with pytest.raises(ValueRangeError, match=match):
+        graph_values.check_permutation(np.array(nodes, np.int32), "order")

@@ -133,3 +133,10 @@ def test_minor_versions_open(version, is_newer):
 def test_open_metadata_refusals(metadata, error, match):
     with pytest.raises(error, match=match):
         open_metadata(metadata, "f", "1.2")
+
+
+def test_optional_text():
+    record = Record({"a": "x", "b": 1}, "it")
+    assert (record.optional_text("a"), record.optional_text("a")) == ("x", None)
+    with pytest.raises(SchemaError, match=r"`it.b` to be a string \(got 1\)"):
+        record.optional_text("b")

@@ -198,3 +198,17 @@ def test_native_module_refuses_what_slips_past_the_checks(graph, source, epilogu
         isa.ext.Spmm(
             graph.indptr.astype(np.int32), graph.indices, None, source, 2, prepared, np.zeros((N, 3), np.uint8), 1
         )
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_take_rows_is_numpy_take(dtype):
+    source = np.arange(60, dtype=dtype).reshape(12, 5)
+    rows = np.array([11, 0, 0, 7], dtype=np.int32)
+    np.testing.assert_array_equal(kernels.take_rows(source, rows), source[rows])
+
+
+def test_take_rows_refuses_other_layouts():
+    with pytest.raises(ShapeError, match="`rows` to be C-contiguous int32"):
+        kernels.take_rows(floats(4, 2), np.zeros(3, np.int64))
+    with pytest.raises(ShapeError, match="`out` to be C-contiguous float32"):
+        kernels.take_rows(floats(4, 2), np.zeros(3, np.int32), out=np.empty((3, 3), np.float32))

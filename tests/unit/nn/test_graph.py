@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+import pytest
 import torch
 
 from smoothbit.engine import PreparedGraph
+from smoothbit.errors import ArgumentError
 from smoothbit.nn import TorchGraph
 from tests.helpers import dense_normalised, random_graph
 
@@ -18,3 +20,8 @@ def test_counts_include_self_loops():
     csr = random_graph()
     graph = TorchGraph(PreparedGraph(csr))
     assert graph.num_entries == csr.num_entries + graph.num_nodes - 1  # node 0 has its own
+
+
+def test_training_needs_the_callers_order():
+    with pytest.raises(ArgumentError, match=r"in the caller's order of nodes \(got order 'degree'\)"):
+        TorchGraph(PreparedGraph(random_graph(), "degree"))

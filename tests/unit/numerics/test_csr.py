@@ -60,6 +60,20 @@ def test_self_loops_are_added_where_missing():
     assert looped.with_self_loops().indices.tolist() == looped.indices.tolist()
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_self_loops_without_sorting_are_those_with_it(seed):
+    rng = np.random.default_rng(seed)
+    rows, cols = rng.integers(0, 12, (2, 25))
+    graph = csr_from_coo(rows, cols, 14, 14)
+    turned = CSR(graph.indptr, graph.indices.copy(), 14)
+    for row in range(14):
+        turned.indices[graph.indptr[row] : graph.indptr[row + 1]] = graph.indices[
+            graph.indptr[row] : graph.indptr[row + 1]
+        ][::-1]
+    np.testing.assert_array_equal(graph.with_self_loops().indices, turned.with_self_loops().indices)
+    np.testing.assert_array_equal(graph.with_self_loops().indptr, turned.with_self_loops().indptr)
+
+
 @pytest.mark.parametrize(
     ("rows", "cols", "symmetric"),
     [

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from smoothbit.bench.check import CheckedBackend, MismatchError
-from smoothbit.bench.graphs import make_graph
+from smoothbit.bench.graphs import BothGraphs, make_graph, prepare_both
 from smoothbit.bench.network import RandomNetwork, random_network
 from smoothbit.bench.networks import NETWORKS
 from smoothbit.bench.paper import NOTE
@@ -29,27 +29,27 @@ SCORE_TOLERANCE = 1e-4
 def model(request: BenchRequest, progress: Progress) -> list[Candidates]:
     """Prepare the packed network at every width, its float32 plan, and the peers' networks."""
     given = make_graph(request)
-    graph, features = PreparedGraph(given.adjacency), given.features_or_random(request.seed)
+    both, features = prepare_both(request, given.adjacency), given.features_or_random(request.seed)
     network = random_network(features, request.num_channels, request.seed)
     candidates = Candidates(
         given.name,
-        graph.num_nodes,
+        both.given.num_nodes,
         given.adjacency.num_entries,
         {},
-        Session(network.float_plan(), graph, features, request.num_threads).run,
+        Session(network.float_plan(), both.ours, features, request.num_threads).run,
         {},
-        notes=[network.describe(), NOTE],
+        notes=[network.describe(), NOTE, *both.notes()],
         is_in_paper=True,
     )
-    _add_engine(candidates, request, graph, features, network, progress)
-    _add_peers(candidates, request, graph, features, network, progress)
+    _add_engine(candidates, request, both, features, network, progress)
+    _add_peers(candidates, request, both.given, features, network, progress)
     return [candidates]
 
 
 def _add_engine(
     candidates: Candidates,
     request: BenchRequest,
-    graph: PreparedGraph,
+    both: BothGraphs,
     features: Features,
     network: RandomNetwork,
     progress: Progress,
@@ -57,9 +57,9 @@ def _add_engine(
     checked = CheckedBackend(request.num_threads, request.seed)
     for position, num_bits in enumerate(request.bits):
         progress(f"check INT{num_bits}", position / len(request.bits))
-        plan = network.packed_plan(num_bits, graph, features)
-        run_plan(plan, graph, features, checked)
-        candidates.engine[num_bits] = Session(plan, graph, features, request.num_threads).run
+        plan = network.packed_plan(num_bits, both.given, features)
+        run_plan(plan, both.ours, features, checked)
+        candidates.engine[num_bits] = Session(plan, both.ours, features, request.num_threads).run
     candidates.checks.append(
         f"{checked.checked_rows} sampled rows, over all operations, equal the NumPy reference, bit for bit."
     )

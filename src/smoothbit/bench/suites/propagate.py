@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from smoothbit import kernels
 from smoothbit.bench.check import CheckedBackend, check_product, sample_rows
-from smoothbit.bench.graphs import make_graph
+from smoothbit.bench.graphs import make_graph, prepare_both
 from smoothbit.bench.memory import step_peak_rss_mb
 from smoothbit.bench.paper import NOTE
 from smoothbit.bench.peers import Product
@@ -47,7 +47,8 @@ def step_candidates(
         has_memory: Whether to measure the peak memory of a process that runs the packed step.
     """
     given = make_graph(request)
-    graph = PreparedGraph(given.adjacency)
+    both = prepare_both(request, given.adjacency)
+    graph = both.ours
     state, source = random_states(graph.num_nodes, request.num_channels, request.seed)
     candidates = Candidates(
         given.name,
@@ -59,16 +60,20 @@ def step_candidates(
         notes=[
             "Peers run the bare product D^-1 A~ u; our steps add mixing and skip term, and the packed ones "
             "quantize and pack their output.",
+            *both.notes(),
         ],
         rows_read=graph.csr.num_entries,
     )
+    nodes = graph.order.nodes
+    ours = (state, source) if graph is both.given else (state[nodes], source[nodes])
     rows = sample_rows(graph.csr, request.seed)
-    steps = _add_engine(candidates, request, graph, state, source, progress)
+    steps = _add_engine(candidates, request, graph, *ours, progress)
     if has_memory:
         peaks = {bits: step_peak_rss_mb(step, request.num_threads) for bits, step in steps.items()}
         candidates.peak_rss_mb.update(peaks)
-    _add_own_fp32(candidates, request.num_threads, graph, state, source, rows)
-    add_peers(candidates, Product(mean_matrix(graph), state, request.num_threads), rows, progress, peers)
+    _add_own_fp32(candidates, request.num_threads, graph, *ours, rows)
+    product = Product(mean_matrix(both.given), state, request.num_threads)
+    add_peers(candidates, product, sample_rows(both.given.csr, request.seed), progress, peers)
     return candidates
 
 

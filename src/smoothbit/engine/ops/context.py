@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from smoothbit.kernels import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.features import Features
 from smoothbit.registry import Registry
-from smoothbit.typing import Float32Array
+from smoothbit.typing import Float32Array, Int32Array
 
 OPS: Registry[Callable[[Any, Context], Value]] = Registry("operation")
 """Executors by kind: function of (operation, context) that returns the operation's value."""
@@ -31,7 +31,8 @@ class Context:
         features: Node features as they come.
         backend: Executes primitives.
         values: Values written so far; index 0 is reserved for the features.
-        trace: Every quantized stage by name, filled when not None.
+        trace: Every quantized stage by name, filled when not None; rows in the caller's order.
+        is_inside: Whether rows are in the order of `graph`, between `enter` and `leave`.
     """
 
     graph: PreparedGraph
@@ -39,16 +40,18 @@ class Context:
     backend: Backend
     values: list[Value | None] = field(default_factory=lambda: [None])
     trace: dict[str, Value] | None = None
+    is_inside: bool = False
 
     @property
     def name(self) -> str:
         """Prefix of the stages of the operation that is running."""
         return f"value{len(self.values)}"
 
-    def record(self, stage: str, value: Value) -> None:
-        """Keep `value` under `stage` when a trace is wanted."""
+    def record(self, stage: str, value: Value, *, is_on_edges: bool = False) -> None:
+        """Keep `value` under `stage` when a trace is wanted; edges have the caller's order in every graph."""
         if self.trace is not None:
-            self.trace[f"{self.name}.{stage}"] = value
+            is_moved = self.is_inside and not is_on_edges
+            self.trace[f"{self.name}.{stage}"] = self._take(value, self.graph.order.places) if is_moved else value
 
     def dense(self, index: int) -> Dense:
         """Return value `index`, which the plan's validation made dense."""
@@ -56,10 +59,26 @@ class Context:
         assert isinstance(value, (PackedTensor, np.ndarray))
         return value
 
-    def finish(self, array: Any, channels: int, law: AffineLaw | None, stage: str) -> Dense:
+    def enter(self, value: Dense) -> Dense:
+        """Return a value of the caller's order in the order of the graph: before what looks at neighbours.
+
+        Everything else works on each row alone, so it runs in the caller's order and moves nothing.
+        """
+        self.is_inside = not self.graph.order.is_identity
+        return self._take(value, self.graph.order.nodes) if self.is_inside else value
+
+    def leave(self, value: Dense) -> Dense:
+        """Return a value of the graph's order in the order of the caller."""
+        moved = self._take(value, self.graph.order.places) if self.is_inside else value
+        self.is_inside = False
+        return moved
+
+    def finish(
+        self, array: Any, channels: int, law: AffineLaw | None, stage: str, *, is_on_edges: bool = False
+    ) -> Dense:
         """Wrap what a primitive returned into a value and record it."""
         value: Dense = array if law is None else PackedTensor(array, channels, law)
-        self.record(stage, value)
+        self.record(stage, value, is_on_edges=is_on_edges)
         return value
 
     def combine(
@@ -133,6 +152,12 @@ class Context:
             return mean
         first = term(mean, 1.0 if aggregate is None else weight)
         return self.combine([first, *terms], mean, output, stage, output_row_scale)
+
+    def _take(self, value: Value, rows: Int32Array) -> Dense:
+        assert isinstance(value, (PackedTensor, np.ndarray))
+        if isinstance(value, PackedTensor):
+            return replace(value, data=self.backend.take_rows(value.data, rows))
+        return self.backend.take_rows(value, rows)
 
 
 def aggregate_fields(aggregate: AffineLaw | None, weight: float, channels: int) -> dict[str, Any]:

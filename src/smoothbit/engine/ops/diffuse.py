@@ -13,11 +13,11 @@ from smoothbit.kernels import Term
 @OPS.register("diffuse")
 def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     """Return D^1/2 u_K; `DiffuseOp` states the recurrence."""
-    source = context.dense(op.source)
+    source = context.enter(context.dense(op.source))
     message = context.combine([term(source, 1.0, context.graph.rsqrt_degree)], source, op.message, "message")
     for step in range(op.num_steps):
         message = _step(op, context, source, message, step)
-    return message
+    return context.leave(message)
 
 
 def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: int) -> Dense:

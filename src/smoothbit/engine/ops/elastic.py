@@ -16,7 +16,7 @@ from smoothbit.typing import Float32Array
 @OPS.register("elastic")
 def run_elastic(op: ElasticOp, context: Context) -> Dense:
     """Return D^1/2 u_K; `ElasticOp` states the recurrence."""
-    source = context.dense(op.source)
+    source = context.enter(context.dense(op.source))
     skip = term(source, op.gamma, context.graph.rsqrt_degree)
     message = context.combine([term(source, 1.0, context.graph.rsqrt_degree)], source, op.message, "message")
     dual: Dense | None = None
@@ -39,7 +39,7 @@ def run_elastic(op: ElasticOp, context: Context) -> Dense:
             f"update{step}",
             output_row_scale=context.graph.sqrt_degree if step == op.num_steps - 1 else None,
         )
-    return message
+    return context.leave(message)
 
 
 def _dual(
@@ -54,7 +54,7 @@ def _dual(
         op.norm,
         law,
     )
-    return context.finish(array, num_channels(primal), law, f"dual{step}")
+    return context.finish(array, num_channels(primal), law, f"dual{step}", is_on_edges=True)
 
 
 def _divergence(

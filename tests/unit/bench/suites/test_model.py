@@ -29,3 +29,10 @@ def test_notes_describe_the_network(tiny):
     record = run_suite(replace(tiny, suite="model", bits=(2,)))
     assert "64 hidden, 8 outputs" in record.notes[0]
     assert "sampled rows, over all operations" in record.checks[0]
+
+
+@pytest.mark.parametrize("order", ["degree", "rcm"])
+def test_order_changes_no_score(tiny, order):
+    record = run_suite(replace(tiny, suite="model", bits=(2,), order=order))
+    assert f"node order {order}, setup_ms" in record.notes[1]
+    assert record.rows[0].best_fp32_peer is not None

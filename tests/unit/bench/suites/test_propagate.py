@@ -38,3 +38,10 @@ def test_a_wrong_peer_stops_the_run(tiny, monkeypatch):
     monkeypatch.setattr(PEERS, "_members", {"lazy": prepare})
     with pytest.raises(MismatchError, match="Expected `lazy` to give row"):
         run_suite(tiny)
+
+
+def test_peers_keep_the_given_order(tiny, monkeypatch):
+    record = run_suite(replace(tiny, bits=(2,), order="degree"))
+    assert record.to_json()["request"]["order"] == "degree"
+    assert "setup_ms" in record.notes[1]
+    assert record.rows[0].best_fp32_peer is not None
