@@ -109,6 +109,26 @@ void test_tabulated(Random& random, int bits, int length, int extra, int variant
   }
 }
 
+// Packed terms under one law, without a sum: looked up where nothing else is.
+void test_lookup(Random& random, int bits, int length, int extra, int variant) {
+  const TabulatedCase c(random, bits, length, extra, variant);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  const auto bind = [&](OutputBuffer& out) {
+    RequantizeArgs args;
+    args.num_rows = TabulatedCase::kNumRows;
+    args.epilogue = c.bind(out, variant).epilogue;
+    args.epilogue.col_scale = args.epilogue.col_term = args.epilogue.row_term = nullptr;
+    return args;
+  };
+  run_split(kernels_for(Isa::serial).requantize, bind(want), TabulatedCase::kNumRows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run_split(kernels_for(isa).requantize, bind(got), TabulatedCase::kNumRows);
+    tally.add("lookup", isa, got == want && got.is_intact(),
+              "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
+  }
+}
+
 void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, int variant) {
   const int64_t num_rows = 7, extra = variant % 3;
   const int64_t stride = (depth * bits + 7) / 8 + extra, weight_stride = (length * weight_bits + 7) / 8 + extra;
@@ -229,7 +249,10 @@ void run_all() {
     }
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
     for (const int bits : {1, 2, 4})
-      for (const int extra : {0, 3, 16, 32}) test_tabulated(random, bits, length, extra, ++variant);
+      for (const int extra : {0, 3, 16, 32}) {
+        test_tabulated(random, bits, length, extra, ++variant);
+        test_lookup(random, bits, length, extra, ++variant);
+      }
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
   }
 }

@@ -3,6 +3,7 @@
 #include "smoothbit/requantize.h"
 
 #include "../epilogue/tile_avx2.h"
+#include "lookup_avx2.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
@@ -34,6 +35,13 @@ void requantize_tiles(const RequantizeArgs& args, int64_t row_begin, int64_t row
 
 void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
+  if (LookupTable::fits(args)) {
+    switch (e.output.num_bits) {
+      case 1: return requantize_lookup<1>(args, row_begin, row_end);
+      case 2: return requantize_lookup<2>(args, row_begin, row_end);
+      default: return requantize_lookup<4>(args, row_begin, row_end);
+    }
+  }
   if (has_tile_avx2(e.num_channels)) {
     requantize_tiles(args, row_begin, row_end);
     return;

@@ -11,10 +11,11 @@ void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t 
 
 void requantize_i32_avx512(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
+  const bool may_look_up = !args.sums && e.is_uniform && e.num_terms > 0 && e.terms[0].num_bits <= 4;
   // Several rows in 256-bit registers, instead of one that leaves most of a 512-bit one empty (the reason is
   // the AVX2 measurement; not measured on a machine with AVX-512).
   constexpr int64_t kNarrowChannels = 16;
-  if (e.num_channels <= kNarrowChannels) {
+  if (e.num_channels <= kNarrowChannels || may_look_up) {
     requantize_i32_avx2(args, row_begin, row_end);
     return;
   }

@@ -10,6 +10,7 @@
 
 #include "../epilogue/avx512.h"
 #include "narrow.h"
+#include "planar.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_AVX512
@@ -274,7 +275,7 @@ void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
 }
 
 template <int kBits>
-void spmm_avx512(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+void float_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
   constexpr int64_t kNarrowChannels = 32;
   if (args.epilogue.num_channels <= kNarrowChannels) {
     if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
@@ -295,6 +296,14 @@ void spmm_avx512(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
       sum_block<kBits>(args, row, channel, prefetch_end);
     clear_row_padding_serial(args.epilogue, row);
   }
+}
+
+// Rows with a table take the 256-bit kernel: most are no wider than its registers, and every CPU that has
+// AVX-512 has AVX2.
+template <int kBits>
+void spmm_avx512(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
+  if (!spmm_planar_avx2(args, kBits, float_rows<kBits>, row_begin, row_end))
+    float_rows<kBits>(args, row_begin, row_end);
 }
 
 }  // namespace

@@ -34,5 +34,5 @@ def test_notes_describe_the_network(tiny):
 @pytest.mark.parametrize("order", ["degree", "rcm"])
 def test_order_changes_no_score(tiny, order):
     record = run_suite(replace(tiny, suite="model", bits=(2,), order=order))
-    assert f"node order {order}, setup_ms" in record.notes[1]
+    assert any(f"node order {order}, setup_ms" in note for note in record.notes)
     assert record.rows[0].best_fp32_peer is not None
