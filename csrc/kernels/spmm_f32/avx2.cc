@@ -12,7 +12,7 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 16;  // entries; covers the latency of memory at about 4 lines an entry
+constexpr int64_t kAhead = 32;  // entries; covers the latency of memory at about 4 lines an entry
 
 SMOOTHBIT_INLINE __m256i lanes_below(int64_t valid) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(valid)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));

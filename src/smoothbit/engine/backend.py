@@ -13,7 +13,7 @@ import numpy as np
 
 from smoothbit import kernels
 from smoothbit.engine.graph import Incidence
-from smoothbit.kernels import Epilogue, Out
+from smoothbit.kernels import Epilogue, Out, Term
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, unpack
@@ -41,8 +41,15 @@ class Backend(Protocol):
         """Apply the epilogue to no sum: add its terms."""
         ...
 
-    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
-        """Gather and add float32 rows."""
+    def spmm_f32(
+        self,
+        graph: CSR,
+        source: Float32Array,
+        row_scale: Float32Array | None,
+        scale: float,
+        skip: Term | None = None,
+    ) -> Float32Array:
+        """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
         ...
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
@@ -98,10 +105,26 @@ class KernelBackend:
         out = new_rows(num_rows, epilogue)
         return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
 
-    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
-        """Gather and add float32 rows."""
+    def spmm_f32(
+        self,
+        graph: CSR,
+        source: Float32Array,
+        row_scale: Float32Array | None,
+        scale: float,
+        skip: Term | None = None,
+    ) -> Float32Array:
+        """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
         out: Float32Array = np.empty((graph.num_rows, source.shape[1]), dtype=np.float32)
-        return kernels.spmm_f32(graph, source, row_scale=row_scale, scale=scale, out=out, num_threads=self.num_threads)
+        return kernels.spmm_f32(
+            graph,
+            source,
+            row_scale=row_scale,
+            scale=scale,
+            skip=None if skip is None else skip.data.view(np.float32),
+            skip_scale=0.0 if skip is None else float(skip.step[0]),
+            out=out,
+            num_threads=self.num_threads,
+        )
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""

@@ -51,11 +51,19 @@ class TorchBackend:
         """Apply the epilogue to no sum: add its terms."""
         return _epilogue(None, num_rows, epilogue)
 
-    def spmm_f32(self, graph: CSR, source: Float32Array, row_scale: Float32Array | None, scale: float) -> Float32Array:
-        """Gather and add float32 rows."""
+    def spmm_f32(
+        self,
+        graph: CSR,
+        source: Float32Array,
+        row_scale: Float32Array | None,
+        scale: float,
+        skip: Term | None = None,
+    ) -> Float32Array:
+        """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
         product = self._matrix(graph, graph.values, torch.float32) @ torch.from_numpy(source)
         scaled = product if row_scale is None else product * torch.from_numpy(row_scale)[:, None]
-        return (scaled * scale).numpy()
+        mean = scaled * scale
+        return (mean if skip is None else mean + torch.from_numpy(skip.data) * float(skip.step[0])).numpy()
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""

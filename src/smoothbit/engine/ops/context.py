@@ -143,13 +143,15 @@ class Context:
         output_row_scale: Float32Array | None,
         stage: str,
     ) -> Dense:
+        is_plain = aggregate is None and output is None and output_row_scale is None
         fold = weight if aggregate is None else 1.0
-        mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold)
-        if aggregate is not None:
-            mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
-        if aggregate is None and not terms and output is None and output_row_scale is None:
+        fused = terms[0] if is_plain and len(terms) == 1 and _is_plain_float(terms[0]) else None
+        mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold, fused)
+        if is_plain and (fused is not None or not terms):
             self.record(stage, mean)
             return mean
+        if aggregate is not None:
+            mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
         first = term(mean, 1.0 if aggregate is None else weight)
         return self.combine([first, *terms], mean, output, stage, output_row_scale)
 
@@ -158,6 +160,11 @@ class Context:
         if isinstance(value, PackedTensor):
             return replace(value, data=self.backend.take_rows(value.data, rows))
         return self.backend.take_rows(value, rows)
+
+
+def _is_plain_float(added: Term) -> bool:
+    """Return whether a term is float32 values times one number, which `spmm_f32` adds by itself."""
+    return added.num_bits == 32 and added.row_scale is None and bool((added.step == added.step[:1]).all())
 
 
 def aggregate_fields(aggregate: AffineLaw | None, weight: float, channels: int) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from smoothbit.engine.ops.context import OPS, Context
 from smoothbit.engine.values import Dense, term
+from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import DiffuseOp
 from smoothbit.kernels import Term
 
@@ -15,12 +16,22 @@ def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     """Return D^1/2 u_K; `DiffuseOp` states the recurrence."""
     source = context.enter(context.dense(op.source))
     message = context.combine([term(source, 1.0, context.graph.rsqrt_degree)], source, op.message, "message")
+    skip = _skip_terms(op, context, source, message)
     for step in range(op.num_steps):
-        message = _step(op, context, source, message, step)
+        message = _step(op, context, skip, message, step)
     return context.leave(message)
 
 
-def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: int) -> Dense:
+def _skip_terms(op: DiffuseOp, context: Context, source: Dense, message: Dense) -> list[Term]:
+    """Return the share of D^-1/2 z in every step; a float32 message is that already."""
+    if op.skip_weight == 0:
+        return []
+    if isinstance(message, PackedTensor):
+        return [term(source, op.skip_weight, context.graph.rsqrt_degree)]
+    return [term(message, op.skip_weight)]
+
+
+def _step(op: DiffuseOp, context: Context, skip: list[Term], message: Dense, step: int) -> Dense:
     is_last = step == op.num_steps - 1
     output: dict[str, Any] = {
         "output": op.updates[step],
@@ -28,13 +39,13 @@ def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: 
         "stage": f"update{step}",
     }
     if not op.correction_self or (op.correction_self[step] == 0 and op.correction_aggregate[step] == 0):
-        terms = _state_terms(op, context, source, message, op.self_weight)
+        terms = [*_self_terms(message, op.self_weight), *skip]
         return context.mean(message, weight=op.aggregate_weight, aggregate=op.aggregates[step], terms=terms, **output)
     aggregate = context.mean(message, weight=1.0, aggregate=None, output=op.aggregates[step], stage=f"aggregate{step}")
     mixed = term(aggregate, op.aggregate_weight)
-    change = [mixed, *_state_terms(op, context, source, message, op.self_weight - 1.0)]
+    change = [mixed, *_self_terms(message, op.self_weight - 1.0), *skip]
     delta = context.combine(change, message, op.deltas[step], f"delta{step}")
-    terms = [mixed, *_state_terms(op, context, source, message, op.self_weight)]
+    terms = [mixed, *_self_terms(message, op.self_weight), *skip]
     if op.correction_self[step] != 0:
         terms.append(term(delta, op.correction_self[step]))
     return context.mean(
@@ -42,10 +53,5 @@ def _step(op: DiffuseOp, context: Context, source: Dense, message: Dense, step: 
     )
 
 
-def _state_terms(op: DiffuseOp, context: Context, source: Dense, message: Dense, self_weight: float) -> list[Term]:
-    terms = []
-    if self_weight != 0:
-        terms.append(term(message, self_weight))
-    if op.skip_weight != 0:
-        terms.append(term(source, op.skip_weight, context.graph.rsqrt_degree))
-    return terms
+def _self_terms(message: Dense, weight: float) -> list[Term]:
+    return [term(message, weight)] if weight != 0 else []
