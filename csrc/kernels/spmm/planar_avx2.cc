@@ -24,7 +24,7 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
+constexpr int64_t kAhead = 48;  // entries between a prefetch and its use
 
 // The tables of the rows in the two halves of a register.
 template <int kBits>
