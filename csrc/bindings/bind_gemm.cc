@@ -63,11 +63,15 @@ void gemm(Matrix<uint8_t> source, int source_bits, int64_t depth, Matrix<uint8_t
   const KernelTable& kernels = current_kernels();
   nb::gil_scoped_release release;
   const int num_parts = threads <= 1 ? 1 : threads * 2;
-  const int64_t scratch_bytes = (gemm_scratch_bytes(depth, num_channels) + 63) / 64 * 64;
-  AlignedBuffer panel(gemm_panel_bytes(depth, num_channels));
+  args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
+  const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
+  const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
+  AlignedBuffer panel(gemm_panel_bytes(args));
   AlignedBuffer scratch(scratch_bytes * num_parts);
-  if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
-  args.panel = static_cast<const int16_t*>(panel.data());
+  AlignedBuffer row_sums(has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0);
+  if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
+  args.panel = static_cast<const uint8_t*>(panel.data());
+  args.row_sums = static_cast<float*>(row_sums.data());
   GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
   run_parts(threads, num_parts, run_gemm_part, &job);
 }
