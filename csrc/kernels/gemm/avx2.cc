@@ -41,14 +41,13 @@ MultiplyAvx2 choose_multiply(const GemmArgs& args, int64_t channels) {
 void multiply_block(const GemmArgs& args, BlockAvx2& block, int64_t num_rows) {
   const int64_t num_steps = gemm_num_steps(args);
   const int64_t group = gemm_group_channels(gemm_layout(args));
-  const int64_t largest = (1 << args.source_bits) + (1 << args.weight_bits) - 2;  // factor of multiply_bytes_avx2
   for (int64_t c = 0; c < args.epilogue.num_channels; c += group) {
     const MultiplyAvx2 multiply = choose_multiply(args, args.epilogue.num_channels - c);
     const uint8_t* panel = args.panel + c / group * num_steps * kGemmPiece;
     for (int64_t r = 0; r < num_rows; r += kRowsAvx2)
       multiply(GroupAvx2{block.codes + r * block.codes_stride, block.codes_stride, panel, num_steps,
-                         INT16_MAX / (2 * largest * largest), block.row_sums + r, block.col_products + c,
-                         block.sums + r * block.sums_stride + c, block.sums_stride, block.wide});
+                         block.row_sums + r, block.col_products + c, block.sums + r * block.sums_stride + c,
+                         block.sums_stride, block.wide});
   }
 }
 
@@ -66,7 +65,9 @@ void unpack_block(const GemmArgs& args, BlockAvx2& block, int64_t row, int64_t n
 void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_products) {
   if (gemm_layout(args) == GemmLayout::lookup) return;
   const int64_t sums_stride = block.sums_stride;
-  std::memset(block.codes, 0, static_cast<size_t>(kRowsAvx2 * block.codes_stride));
+  const uint64_t zero_codes = gemm_zero_codes(args);
+  for (int64_t i = 0; i < kRowsAvx2 * block.codes_stride; i += 8)
+    std::memcpy(block.codes + i, &zero_codes, sizeof zero_codes);
   std::memset(block.row_sums, 0, sizeof block.row_sums);
   block.sums_stride = gemm_sums_stride(args);
   multiply_block(args, block, 1);

@@ -50,40 +50,46 @@ struct Group {
 
 // Accumulators in the type of their lanes, rows by name: see multiply_avx2.h.
 using U8x64 = uint8_t __attribute__((vector_size(64)));
+using I32x16 = int32_t __attribute__((vector_size(64)));
 
 struct DotRow {
-  __m512i groups[4];
+  I32x16 group_0, group_1, group_2, group_3;
 };
 
+SMOOTHBIT_INLINE void add_dot(I32x16& acc, __m512i codes_u8x64, __m512i weights_i8x64) {
+  acc = reinterpret_cast<I32x16>(_mm512_dpbusd_epi32(reinterpret_cast<__m512i>(acc), codes_u8x64, weights_i8x64));
+}
+
 template <int kGroups>
-SMOOTHBIT_INLINE void add_dots(DotRow& acc_i32x16, const uint8_t* codes, const __m512i weights[kGroups]) {
+SMOOTHBIT_INLINE void add_dots(DotRow& acc, const uint8_t* codes, const __m512i weights[kGroups]) {
   int32_t lane;
   std::memcpy(&lane, codes, sizeof lane);
   const __m512i codes_u8x64 = _mm512_set1_epi32(lane);
-  acc_i32x16.groups[0] = _mm512_dpbusd_epi32(acc_i32x16.groups[0], codes_u8x64, weights[0]);
+  add_dot(acc.group_0, codes_u8x64, weights[0]);
   if constexpr (kGroups == 4) {
-    acc_i32x16.groups[1] = _mm512_dpbusd_epi32(acc_i32x16.groups[1], codes_u8x64, weights[1]);
-    acc_i32x16.groups[2] = _mm512_dpbusd_epi32(acc_i32x16.groups[2], codes_u8x64, weights[2]);
-    acc_i32x16.groups[3] = _mm512_dpbusd_epi32(acc_i32x16.groups[3], codes_u8x64, weights[3]);
+    add_dot(acc.group_1, codes_u8x64, weights[1]);
+    add_dot(acc.group_2, codes_u8x64, weights[2]);
+    add_dot(acc.group_3, codes_u8x64, weights[3]);
   }
 }
 
 template <int kGroups>
-SMOOTHBIT_INLINE void store_dots(const Group& g, int row, const DotRow& acc_i32x16) {
-  const int32_t offset = g.has_signed_weights ? 128 * g.row_sums[row].codes : 0;
+SMOOTHBIT_INLINE void store_dots(const Group& g, int row, const DotRow& acc) {
+  const __m512i offset = _mm512_set1_epi32(g.has_signed_weights ? 128 * g.row_sums[row].codes : 0);
+  const I32x16 groups[4] = {acc.group_0, acc.group_1, acc.group_2, acc.group_3};
   for (int i = 0; i < kGroups; ++i)
     _mm512_storeu_si512(g.sums + row * g.sums_stride + 16 * i,
-                        _mm512_add_epi32(acc_i32x16.groups[i], _mm512_set1_epi32(offset)));
+                        _mm512_add_epi32(reinterpret_cast<__m512i>(groups[i]), offset));
 }
 
 // 1 or 4 groups of 16 channels. The sums and the offset are exact modulo 2^32, and so is the result, which fits.
 template <int kGroups>
 __attribute__((noinline)) void multiply_bytes(const Group& g) {
-  const __m512i zero = _mm512_setzero_si512(), flip = _mm512_set1_epi8(g.has_signed_weights ? -128 : 0);
+  const __m512i flip = _mm512_set1_epi8(g.has_signed_weights ? -128 : 0);
   const int64_t codes_stride = g.codes_stride;
   const uint8_t* panel = g.panel;
   const uint8_t* codes = g.codes;
-  DotRow row_0{{zero, zero, zero, zero}}, row_1 = row_0, row_2 = row_0, row_3 = row_0;
+  DotRow row_0{}, row_1{}, row_2{}, row_3{};
   for (int64_t s = g.num_steps; s > 0; --s, panel += kGemmPiece, codes += 4) {
     __m512i weights[kGroups];
     weights[0] = _mm512_xor_si512(_mm512_loadu_si512(panel), flip);

@@ -51,13 +51,15 @@ template <GemmLayout kLayout>
 struct StoreAvx2 {
   uint8_t* out;
   RowSumsAvx2& sums;
+  __m256i zero_codes;
 
   SMOOTHBIT_INLINE void operator()(__m256i codes_u8x32) {
     sums.codes_u64x4 = add_codes_avx2(sums.codes_u64x4, codes_u8x32);
     if constexpr (kLayout == GemmLayout::bytes) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes_u8x32);
+      const __m256i lowered_i8x32 = _mm256_add_epi8(codes_u8x32, zero_codes);
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), lowered_i8x32);
       // Upper lanes of 32 bits meet zero.
-      const __m256i pairs_i16x16 = _mm256_maddubs_epi16(codes_u8x32, _mm256_srli_epi64(codes_u8x32, 32));
+      const __m256i pairs_i16x16 = _mm256_maddubs_epi16(codes_u8x32, _mm256_srli_epi64(lowered_i8x32, 32));
       sums.products_i32x8 =
           _mm256_add_epi32(sums.products_i32x8, _mm256_madd_epi16(pairs_i16x16, _mm256_set1_epi16(1)));
       out += 32;
@@ -111,13 +113,14 @@ SMOOTHBIT_INLINE void unpack_bytes_avx2(const uint8_t* packed, int64_t depth, St
 }
 
 template <GemmLayout kLayout, int kBits>
-__attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int64_t depth, uint8_t* codes) {
+__attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int64_t depth, uint64_t zero_codes,
+                                                      uint8_t* codes) {
   RowSumsAvx2 sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
   if constexpr (kLayout == GemmLayout::lookup) {
     StoreNibblesAvx2<kBits> store{codes, sums};
     unpack_bytes_avx2<kBits, 4>(packed, depth, store);
   } else {
-    StoreAvx2<kLayout> store{codes, sums};
+    StoreAvx2<kLayout> store{codes, sums, _mm256_set1_epi64x(static_cast<int64_t>(zero_codes))};
     unpack_bytes_avx2<kBits, kBits>(packed, depth, store);
   }
   const __m128i codes_u64x2 =
@@ -130,7 +133,7 @@ __attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int
   return {sum, _mm_cvtsi128_si32(products)};
 }
 
-using UnpackRowAvx2 = GemmRowSums (*)(const uint8_t*, int64_t, uint8_t*);
+using UnpackRowAvx2 = GemmRowSums (*)(const uint8_t*, int64_t, uint64_t, uint8_t*);
 
 template <GemmLayout kLayout>
 UnpackRowAvx2 choose_unpack_avx2(int bits) {
@@ -156,8 +159,14 @@ UnpackRowAvx2 choose_unpack_avx2(const GemmArgs& args) {
 void gemm_unpack_rows_avx2(const GemmArgs& args, int64_t row, int64_t count, uint8_t* codes, GemmRowSums* sums) {
   const UnpackRowAvx2 unpack_row = choose_unpack_avx2(args);
   const int64_t codes_stride = gemm_codes_stride(args);
-  for (int64_t r = 0; r < count; ++r)
-    sums[r] = unpack_row(args.source + (row + r) * args.source_stride, args.depth, codes + r * codes_stride);
+  const int64_t row_bytes = (args.depth * args.source_bits + 7) / 8;
+  for (int64_t r = 0; r < count; ++r) {
+    // The row of the next block: 5 % of a product of 512 x 64 at 4 bits.
+    const uint8_t* packed = args.source + (row + r) * args.source_stride;
+    for (int64_t i = 0; i < row_bytes && row + r + count < args.num_rows; i += 64)
+      _mm_prefetch(reinterpret_cast<const char*>(packed + count * args.source_stride + i), _MM_HINT_T0);
+    sums[r] = unpack_row(packed, args.depth, gemm_zero_codes(args), codes + r * codes_stride);
+  }
 }
 
 }  // namespace smoothbit
