@@ -21,6 +21,7 @@ uint64_t read_xcr0() {
 struct CpuFeatures {
   bool has_avx2 = false;
   bool has_avx512 = false;  // F, BW, VL, DQ
+  bool has_vnni = false;
 
   CpuFeatures() {
     uint32_t eax, ebx, ecx, edx;
@@ -30,18 +31,23 @@ struct CpuFeatures {
     has_avx2 = (ebx & bit_AVX2) != 0;
     constexpr uint32_t kAvx512Bits = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     has_avx512 = has_avx2 && (ebx & kAvx512Bits) == kAvx512Bits && (xcr0 & 0xe0) == 0xe0;
+    has_vnni = has_avx512 && (ecx & bit_AVX512VNNI) != 0;
   }
 };
+
+const CpuFeatures& cpu_features() {
+  static const CpuFeatures features;
+  return features;
+}
 #endif
 
 bool detect(Isa isa) {
 #if defined(__x86_64__)
-  static const CpuFeatures features;
-  if (isa == Isa::avx2) return features.has_avx2;
+  if (isa == Isa::avx2) return cpu_features().has_avx2;
 #if defined(SMOOTHBIT_EMULATE)
   if (isa == Isa::avx512) return true;  // the kernels are compiled against an emulation of the registers
 #endif
-  if (isa == Isa::avx512) return features.has_avx512;
+  if (isa == Isa::avx512) return cpu_features().has_avx512;
 #elif defined(__aarch64__)
   if (isa == Isa::neon) return true;  // part of the baseline of the architecture
 #endif
@@ -56,5 +62,15 @@ const char* isa_name(Isa isa) {
 }
 
 bool isa_available(Isa isa) { return detect(isa); }
+
+bool cpu_has_vnni() {
+#if defined(SMOOTHBIT_EMULATE)
+  return true;
+#elif defined(__x86_64__)
+  return cpu_features().has_vnni;
+#else
+  return false;
+#endif
+}
 
 }  // namespace smoothbit

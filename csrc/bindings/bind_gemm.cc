@@ -69,14 +69,17 @@ class GemmCall : public Call {
   // The working memory lives as long as one run.
   void run() const override {
     const KernelTable& kernels = current_kernels();
-    const int64_t num_channels = args_.epilogue.num_channels;
     const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
-    const int64_t scratch_bytes = (gemm_scratch_bytes(args_.depth, num_channels) + 63) / 64 * 64;
-    AlignedBuffer panel(gemm_panel_bytes(args_.depth, num_channels));
-    AlignedBuffer scratch(scratch_bytes * num_parts);
     GemmArgs args = args_;
-    if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
-    args.panel = static_cast<const int16_t*>(panel.data());
+    args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
+    const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
+    const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
+    AlignedBuffer panel(gemm_panel_bytes(args));
+    AlignedBuffer scratch(scratch_bytes * num_parts);
+    AlignedBuffer row_sums(has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0);
+    if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
+    args.panel = static_cast<const uint8_t*>(panel.data());
+    args.row_sums = static_cast<float*>(row_sums.data());
     GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
     run_parts(num_threads_, num_parts, run_gemm_part, &job);
   }

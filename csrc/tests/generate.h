@@ -102,6 +102,10 @@ inline ReadBuffer<uint8_t> random_bytes(Random& random, int64_t count) {
   return ReadBuffer<uint8_t>(values);
 }
 
+inline ReadBuffer<uint8_t> full_bytes(int64_t count) {
+  return ReadBuffer<uint8_t>(std::vector<uint8_t>(static_cast<size_t>(count), 255));
+}
+
 inline ReadBuffer<int16_t> random_weights(Random& random, int64_t count) {
   std::vector<int16_t> values(static_cast<size_t>(count));
   for (int16_t& value : values) value = static_cast<int16_t>(random.integer(-32767, 32767));

@@ -129,15 +129,16 @@ void test_lookup(Random& random, int bits, int length, int extra, int variant) {
   }
 }
 
-void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, int variant) {
-  const int64_t num_rows = 7, extra = variant % 3;
+// `is_full`: every code has its largest value, so that sums reach the bounds of their accumulators.
+void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
+  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7, extra = variant % 3;
   const int64_t stride = (depth * bits + 7) / 8 + extra, weight_stride = (length * weight_bits + 7) / 8 + extra;
-  const ReadBuffer<uint8_t> source = random_bytes(random, num_rows * stride);
-  const ReadBuffer<uint8_t> weight = random_bytes(random, depth * weight_stride);
+  const ReadBuffer<uint8_t> source =
+      is_full ? full_bytes(num_rows * stride) : random_bytes(random, num_rows * stride);
+  const ReadBuffer<uint8_t> weight =
+      is_full ? full_bytes(depth * weight_stride) : random_bytes(random, depth * weight_stride);
   EpilogueCase c(random, num_rows, length, variant);
-  const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
-                           std::to_string(depth) + " F=" + std::to_string(length);
-  compare("gemm", c, what, [&](const KernelTable& kernels, Epilogue epilogue) {
+  const auto run = [&](const KernelTable& kernels, Epilogue epilogue, bool has_vnni) {
     if (variant % 2) epilogue.row_term = nullptr;  // the kernel computes it
     GemmArgs args;
     args.source = source.data();
@@ -148,13 +149,23 @@ void test_gemm(Random& random, int bits, int weight_bits, int depth, int length,
     args.weight_bits = weight_bits;
     args.num_rows = num_rows;
     args.depth = depth;
+    args.has_vnni = has_vnni;
     args.epilogue = epilogue;
-    AlignedMemory panel(gemm_panel_bytes(depth, length)), scratch(gemm_scratch_bytes(depth, length));
-    gemm_fill_panel(args, static_cast<int16_t*>(panel.data()));
-    args.panel = static_cast<const int16_t*>(panel.data());
+    AlignedMemory panel(gemm_panel_bytes(args)), scratch(gemm_scratch_bytes(args)), row_sums(num_rows * 4);
+    gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
+    args.panel = static_cast<const uint8_t*>(panel.data());
+    args.row_sums = static_cast<float*>(row_sums.data());
     run_split([&](const GemmArgs& a, int64_t begin, int64_t end) { kernels.gemm(a, scratch.data(), begin, end); },
               args, num_rows);
+  };
+  const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
+                           std::to_string(depth) + " F=" + std::to_string(length) + (is_full ? " full" : "");
+  compare("gemm", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    run(kernels, epilogue, kernels.isa == Isa::avx512 && cpu_has_vnni());
   });
+  if (!isa_available(Isa::avx512) || !is_full) return;
+  compare("gemm", c, what + " without VNNI",
+          [&](const KernelTable& kernels, const Epilogue& epilogue) { run(kernels, epilogue, false); });
 }
 
 void test_requantize(Random& random, int length, bool has_sums, int variant) {
@@ -245,7 +256,7 @@ void run_all() {
         test_spmm(random, bits, length, 0, hub, false, ++variant);
       for (const int weight_bits : kWidths)
         for (const int depth : {0, 1, 2, 7, 8, 9, 17, 64, 97})
-          test_gemm(random, bits, weight_bits, depth, length, ++variant);
+          test_gemm(random, bits, weight_bits, depth, length, false, ++variant);
     }
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
     for (const int bits : {1, 2, 4})
@@ -255,6 +266,21 @@ void run_all() {
       }
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
   }
+}
+
+// Depths around the steps that fit u8, i16 and u16 sums, at all pairs of widths; the last are those of u16
+// sums of 2 and 1 bits.
+void test_gemm_bounds() {
+  Random random(7);
+  int variant = 0;
+  for (const int bits : kWidths)
+    for (const int weight_bits : kWidths)
+      for (const int length : {1, 20, 33, 70})
+        for (const int depth : {27, 28, 29, 55, 56, 57, 143, 144, 145, 251, 252, 253, 287, 288, 289, 291, 292, 500})
+          test_gemm(random, bits, weight_bits, depth, length, true, ++variant);
+  for (const int depth : {7279, 7280, 7281, 14561}) test_gemm(random, 2, 2, depth, 65, true, ++variant);
+  for (const int depth : {65519, 65520, 65521, 131041}) test_gemm(random, 1, 1, depth, 65, true, ++variant);
+  for (const int depth : {8, 2500, 33025}) test_gemm(random, 8, 8, depth, 17, true, ++variant);
 }
 
 int report() {
@@ -273,5 +299,6 @@ int report() {
 
 int main() {
   smoothbit::run_all();
+  smoothbit::test_gemm_bounds();
   return smoothbit::report();
 }

@@ -2,18 +2,21 @@
 //
 // Shapes:    source [N, source_stride] bytes holding `depth` codes of source_bits in each row,
 //            weight [depth, weight_stride] bytes holding F codes of weight_bits in each row.
-// Row sums:  with epilogue.col_term and no epilogue.row_term, row_term[i] = float32(sum_k a[i, k]).
+// Row sums:  with epilogue.col_term and no epilogue.row_term, row_term[i] = float32(sum_k a[i, k]); the
+//            kernel writes it to row_sums[i] first.
 // Overflow:  depth * 255 * 255 <= 2^31 - 1 holds up to depth 33,025 at u8 x u8; in general
 //            depth * qmax_a * qmax_w <= 2^31 - 1 is the caller's duty.
-// Workspace: `panel` holds the weight unpacked once for all rows (see gemm_panel_bytes); `scratch` is
-//            one thread's private memory (gemm_scratch_bytes). Both 64-byte aligned, from the caller.
+// Workspace: `panel` holds the weight unpacked once for all rows (gemm_panel_bytes); `scratch` is one
+//            thread's private memory (gemm_scratch_bytes). Both 64-byte aligned, from the caller.
 //
-// Panel layout, shared by all vector ISAs: channels in groups of 16, depth in pairs; one int16 pair
-// (w[2k, h], w[2k + 1, h]) is one 32-bit lane, so a multiply-add of pairs takes two depths at once:
+// The panel is cut into pieces of 64 bytes: channels in groups, depth in steps. What a piece holds depends
+// on the widths (gemm_layout); missing depths and channels are zero.
 //
-//     group g | pair k | lane 0: w[2k,16g] w[2k+1,16g] | lane 1: w[2k,16g+1] w[2k+1,16g+1] | ... lane 15
+//     group g: | step 0: 64 bytes | step 1: 64 bytes | ...       then group g + 1
 //
-// Missing depths and channels are zero.
+//     lookup   64 channels; byte c is the nibble of channel c: w[2s], w[2s+1] at 2 bits, w[4s .. 4s+3] at 1
+//     bytes    16 channels; lane c of 32 bits is the bytes w[4s, c] w[4s+1, c] w[4s+2, c] w[4s+3, c]
+//     words    16 channels; lane c of 32 bits is the int16 pair w[2s, c] w[2s+1, c]
 #pragma once
 
 #include <cstdint>
@@ -22,8 +25,10 @@
 
 namespace smoothbit {
 
-constexpr int64_t kGemmGroup = 16;    // channels in a panel group
-constexpr int64_t kGemmRowBlock = 4;  // source rows that share one pass over the panel
+enum class GemmLayout : int { lookup, bytes, words };
+
+constexpr int64_t kGemmPiece = 64;     // bytes of a panel piece
+constexpr int64_t kGemmRowBlock = 24;  // source rows that are unpacked, multiplied and finished together
 
 struct GemmArgs {
   const uint8_t* source = nullptr;
@@ -34,30 +39,68 @@ struct GemmArgs {
   int weight_bits = 0;
   int64_t num_rows = 0;
   int64_t depth = 0;
-  const int16_t* panel = nullptr;
+  bool has_vnni = false;  // the kernel is of AVX-512 and may use byte dot products (cpu_has_vnni)
+  const uint8_t* panel = nullptr;
+  float* row_sums = nullptr;  // [num_rows], see above
   Epilogue epilogue;
 };
 
-inline int64_t gemm_num_pairs(int64_t depth) { return (depth + 1) / 2; }
-
-inline int64_t gemm_num_groups(int64_t num_channels) {
-  return (num_channels + kGemmGroup - 1) / kGemmGroup;
+// Nibbles are looked up where a product of them fits a byte; bytes are multiplied where pairs of products
+// fit int16, or the CPU adds them up in int32; what is left needs int16 factors.
+inline GemmLayout gemm_layout(const GemmArgs& args) {
+  if (args.source_bits == args.weight_bits && args.weight_bits <= 2) return GemmLayout::lookup;
+  if ((args.source_bits < 8 && args.weight_bits < 8) || args.has_vnni) return GemmLayout::bytes;
+  return GemmLayout::words;
 }
 
-inline int64_t gemm_panel_bytes(int64_t depth, int64_t num_channels) {
-  return gemm_num_groups(num_channels) * gemm_num_pairs(depth) * kGemmGroup * 4;
+inline int64_t gemm_group_channels(GemmLayout layout) { return layout == GemmLayout::lookup ? 64 : 16; }
+
+// Depths of a step.
+inline int64_t gemm_step_depth(const GemmArgs& args) {
+  switch (gemm_layout(args)) {
+    case GemmLayout::lookup: return 4 / args.weight_bits;
+    case GemmLayout::bytes: return 4;
+    default: return 2;
+  }
 }
 
-// One row block of unpacked source codes (u8 rows padded to 64, then int16) and its int32 sums.
-inline int64_t gemm_scratch_bytes(int64_t depth, int64_t num_channels) {
-  const int64_t depth_padded = (depth + 63) / 64 * 64;
-  const int64_t sums = gemm_num_groups(num_channels) * kGemmGroup;
-  return depth_padded + kGemmRowBlock * depth_padded * 2 + kGemmRowBlock * sums * 4 + 256;
+// Bytes and words come in an even number of steps, which AVX2 takes by two.
+inline int64_t gemm_num_steps(const GemmArgs& args) {
+  const int64_t depth = gemm_step_depth(args);
+  const int64_t num_steps = (args.depth + depth - 1) / depth;
+  return gemm_layout(args) == GemmLayout::lookup ? num_steps : (num_steps + 1) / 2 * 2;
+}
+
+inline int64_t gemm_num_groups(const GemmArgs& args) {
+  const int64_t channels = gemm_group_channels(gemm_layout(args));
+  return (args.epilogue.num_channels + channels - 1) / channels;
+}
+
+inline int64_t gemm_panel_bytes(const GemmArgs& args) {
+  return gemm_num_groups(args) * gemm_num_steps(args) * kGemmPiece;
+}
+
+// Bytes between unpacked source rows: a nibble or four bytes for each step, padded to what an unpacking
+// kernel writes at a time, and never a multiple of 4 KiB, which would put all rows into one cache set.
+inline int64_t gemm_codes_stride(const GemmArgs& args) {
+  const int64_t used = gemm_num_steps(args) * (gemm_layout(args) == GemmLayout::lookup ? 1 : 4);
+  return (used + 255) / 256 * 256 + 64;
+}
+
+// Elements between rows of int32 sums in scratch.
+inline int64_t gemm_sums_stride(const GemmArgs& args) {
+  return gemm_num_groups(args) * gemm_group_channels(gemm_layout(args));
+}
+
+// One row block of unpacked source codes and its int32 sums, one row of sums more, and 4 KiB for what else a
+// kernel keeps.
+inline int64_t gemm_scratch_bytes(const GemmArgs& args) {
+  return kGemmRowBlock * gemm_codes_stride(args) + (kGemmRowBlock + 2) * gemm_sums_stride(args) * 4 + 4096;
 }
 
 using GemmKernel = void (*)(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end);
 
-// Fills the panel layout above; plain scalar code, called once per product.
-void gemm_fill_panel(const GemmArgs& args, int16_t* panel);
+// Fills the panel drawn above, once per product. Portable; its loops are simple enough for compilers.
+void gemm_fill_panel(const GemmArgs& args, uint8_t* panel);
 
 }  // namespace smoothbit

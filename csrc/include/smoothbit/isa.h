@@ -13,4 +13,7 @@ const char* isa_name(Isa isa);
 // Compiled in and supported by the CPU and the operating system (register state saved on a switch).
 bool isa_available(Isa isa);
 
+// Byte dot products of AVX-512 (VNNI), which not every CPU with Isa::avx512 has.
+bool cpu_has_vnni();
+
 }  // namespace smoothbit

