@@ -18,11 +18,23 @@ struct TakeArgs {
   int64_t num_rows;
 };
 
+// kBytes: length of a row that is known here, so that copying it is a move or two; 0 for any other.
+template <int64_t kBytes>
 void take_rows(const TakeArgs& args, int64_t begin, int64_t end) {
+  const int64_t row_bytes = kBytes ? kBytes : args.row_bytes;
   for (int64_t row = begin; row < end; ++row) {
-    if (row + kAhead < args.num_rows) __builtin_prefetch(args.source + args.rows[row + kAhead] * args.row_bytes);
-    std::memcpy(args.out + row * args.row_bytes, args.source + args.rows[row] * args.row_bytes,
-                static_cast<size_t>(args.row_bytes));
+    if (row + kAhead < args.num_rows) __builtin_prefetch(args.source + args.rows[row + kAhead] * row_bytes);
+    std::memcpy(args.out + row * row_bytes, args.source + args.rows[row] * row_bytes, static_cast<size_t>(row_bytes));
+  }
+}
+
+void (*take_kernel(int64_t row_bytes))(const TakeArgs&, int64_t, int64_t) {
+  switch (row_bytes) {
+    case 8: return take_rows<8>;
+    case 16: return take_rows<16>;
+    case 32: return take_rows<32>;
+    case 64: return take_rows<64>;
+    default: return take_rows<0>;
   }
 }
 
@@ -38,7 +50,7 @@ class TakeRowsCall : public Call {
   }
 
   void run() const override {
-    run_rows(take_rows, args_, static_cast<const int64_t*>(nullptr), args_.num_rows, num_threads_);
+    run_rows(take_kernel(args_.row_bytes), args_, static_cast<const int64_t*>(nullptr), args_.num_rows, num_threads_);
   }
 
  private:

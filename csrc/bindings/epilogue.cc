@@ -222,6 +222,7 @@ Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out, Chann
   e.output_row_scale = data_or_null(output_row_scale_);
   if (output_) e.output = expand_law(*output_, arena);
   e.is_uniform = is_uniform(e);
+  e.is_simple = is_simple_epilogue(e);
   const int64_t stride = static_cast<int64_t>(out.shape(1));
   const int64_t row_bytes = output_ ? (num_channels_ * output_->num_bits + 7) / 8 : 0;
   const bool fits = output_ ? out.dtype() == nb::dtype<uint8_t>() && stride >= row_bytes

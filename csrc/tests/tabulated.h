@@ -55,6 +55,7 @@ class TabulatedCase {
     args.epilogue = e_;
     args.epilogue.out = out.data();
     args.epilogue.out_stride = stride_;
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
     return args;
   }
 

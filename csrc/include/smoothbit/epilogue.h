@@ -60,6 +60,7 @@ class ThresholdCache;  // csrc/kernels/epilogue/thresholds.h
 struct Epilogue {
   int64_t num_channels = 0;
   bool is_uniform = false;  // true only when every channel array holds one value throughout
+  bool is_simple = false;   // true only when is_simple_epilogue() is, so that kernels may keep it in registers
   ThresholdCache* thresholds = nullptr;  // where kernels keep what they tabulate of this epilogue, or null
   const float* col_scale = nullptr;  // [F]; null: y starts from 0
   const float* row_term = nullptr;   // [N] or null; gemm computes it when only col_term is given
@@ -77,5 +78,15 @@ struct Epilogue {
   void* out = nullptr;                      // packed [N, out_stride bytes] or float32 [N, F]
   int64_t out_stride = 0;                   // bytes, or F
 };
+
+// Whether all channels share one plain law: a scaled sum, at most one packed term, codes of a whole zero point.
+// For whole zero points, clip(rint(x) + z, 0, q) = rint(clip(x, -z, q - z)) + z, which takes fewer operations.
+inline bool is_simple_epilogue(const Epilogue& e) {
+  if (!e.is_uniform || !e.col_scale || e.num_channels == 0 || e.aggregate.num_bits || !e.output.num_bits) return false;
+  if (e.output.truncates || e.output_row_scale || e.num_terms > 1) return false;
+  if (e.num_terms == 1 && e.terms[0].num_bits != e.output.num_bits) return false;
+  const float zero_point = e.output.zero_point[0];
+  return zero_point >= 0.0f && zero_point <= 255.0f && zero_point == static_cast<float>(static_cast<int>(zero_point));
+}
 
 }  // namespace smoothbit

@@ -315,12 +315,20 @@ SMOOTHBIT_INLINE void finish_chunk_avx2(const Epilogue& e, const Place& place, c
   }
 }
 
+}  // namespace
+}  // namespace smoothbit
+
+#include "simple_avx2.h"
+
+namespace smoothbit {
+namespace {
+
 // Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8,
 // and `sums` can be read up to the next multiple of 8.
 template <class Sum>
 inline __attribute__((noinline)) void finish_row_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
                                                       const Sum* sums, float row_term) {
-  int64_t i = 0;
+  int64_t i = e.is_simple ? finish_simple_avx2(e, row, begin, count, sums, row_term) : 0;
   for (; i + 32 <= count; i += 32)
     finish_chunk_avx2<4>(e, RowPlaceAvx2<4>{row, begin + i, 8, row_term}, sums + i);
   for (; i < count; i += 8) {

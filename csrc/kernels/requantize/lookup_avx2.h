@@ -37,10 +37,10 @@ class LookupTable {
   LookupTable(const LookupTable&) = delete;  // `e_` points into this object
   LookupTable& operator=(const LookupTable&) = delete;
 
-  __m256i of_row(int64_t row) {
-    Slot& slot = slots_[slot_of(row)];
-    if (slot.row < 0 || !have_same_factors(slot.row, row)) fill(slot, row);
-    return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(slot.codes)));
+  SMOOTHBIT_INLINE __m256i of_row(int64_t row) {
+    if (row_ < 0 || !have_same_factors(row_, row)) find(row);
+    row_ = row;
+    return table_;
   }
 
  private:
@@ -92,10 +92,9 @@ class LookupTable {
     return static_cast<int>(hash >> 25);
   }
 
-  bool have_same_factors(int64_t row, int64_t other) const {
-    bool same = true;
-    for (const float* factors : {original_.row_scale, original_.output_row_scale})
-      same &= !factors || factors[row] == factors[other];
+  SMOOTHBIT_INLINE bool have_same_factors(int64_t row, int64_t other) const {
+    const float *rows = original_.row_scale, *outputs = original_.output_row_scale;
+    bool same = (!rows || rows[row] == rows[other]) & (!outputs || outputs[row] == outputs[other]);
     for (int t = 0; t < original_.num_terms; ++t) {
       const float* factors = original_.terms[t].row_scale;
       same &= !factors || factors[row] == factors[other];
@@ -103,10 +102,14 @@ class LookupTable {
     return same;
   }
 
-  __attribute__((noinline)) void fill(Slot& slot, int64_t row) {
-    e_.out = slot.codes;
-    finish_row_avx2(e_, row, 0, kCases, static_cast<const int32_t*>(nullptr), 0.0f);
-    slot.row = row;
+  __attribute__((noinline)) void find(int64_t row) {
+    Slot& slot = slots_[slot_of(row)];
+    if (slot.row < 0 || !have_same_factors(slot.row, row)) {
+      e_.out = slot.codes;
+      finish_row_avx2(e_, row, 0, kCases, static_cast<const int32_t*>(nullptr), 0.0f);
+      slot.row = row;
+    }
+    table_ = _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(slot.codes)));
   }
 
   const Epilogue& original_;
@@ -114,39 +117,53 @@ class LookupTable {
   uint8_t cases_[kMaxTerms][kCases] = {};
   Epilogue e_;
   Slot slots_[kNumSlots];
+  __m256i table_;     // that of
+  int64_t row_ = -1;  // this row
 };
 
 // Term codes of plane k as shuffle indices.
-template <int kBits>
-SMOOTHBIT_INLINE __m256i case_index(const __m256i* terms, int num_terms, int k) {
+template <int kBits, int kTerms, int k>
+SMOOTHBIT_INLINE __m256i case_index(const __m256i* terms) {
   const __m256i mask = _mm256_set1_epi8((1 << kBits) - 1);
-  __m256i index = _mm256_and_si256(_mm256_srli_epi16(terms[0], k * kBits), mask);
-  for (int t = 1; t < num_terms; ++t) {
-    const __m256i codes = _mm256_and_si256(_mm256_srli_epi16(terms[t], k * kBits), mask);
-    index = _mm256_or_si256(index, _mm256_slli_epi16(codes, t * kBits));
+  const __m256i codes = _mm256_and_si256(_mm256_srli_epi16(terms[0], k * kBits), mask);
+  if constexpr (kTerms == 1) {
+    return codes;
+  } else {
+    return _mm256_or_si256(codes, _mm256_slli_epi16(case_index<kBits, kTerms - 1, k>(terms + 1), kBits));
   }
-  return index;
 }
 
-template <int kBits>
-SMOOTHBIT_INLINE __m256i look_up(const __m256i* terms, int num_terms, __m256i table) {
-  __m256i packed = _mm256_shuffle_epi8(table, case_index<kBits>(terms, num_terms, 0));
-  for (int k = 1; k < 8 / kBits; ++k)
-    packed = _mm256_or_si256(packed, _mm256_slli_epi16(_mm256_shuffle_epi8(table, case_index<kBits>(terms, num_terms, k)),
-                                                       k * kBits));
-  return packed;
+// Outputs of planes k .. of a register, at their places.
+template <int kBits, int kTerms, int k = 0>
+SMOOTHBIT_INLINE __m256i look_up(const __m256i* terms, __m256i table) {
+  const __m256i codes = _mm256_shuffle_epi8(table, case_index<kBits, kTerms, k>(terms));
+  const __m256i placed = _mm256_slli_epi16(codes, k * kBits);
+  if constexpr ((k + 1) * kBits < 8) return _mm256_or_si256(placed, look_up<kBits, kTerms, k + 1>(terms, table));
+  else return placed;
 }
 
-// Bytes [byte, byte + count) of a row; count < 32 goes through a buffer.
+// Up to 32 bytes of a row, exactly: lengths of 16 and 8 are common and take no detour through memory.
 SMOOTHBIT_INLINE __m256i load_piece(const uint8_t* bytes, int64_t count) {
-  if (count >= 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  if (count == 32) return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+  if (count == 16) return _mm256_zextsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)));
+  if (count <= 8) return _mm256_zextsi128_si256(_mm_cvtsi64_si128(static_cast<int64_t>(load_bytes(bytes, count))));
   alignas(32) uint8_t buffer[32] = {};
   for (int64_t i = 0; i < count; i += 8) store_bytes(buffer + i, load_bytes(bytes + i, std::min<int64_t>(8, count - i)), 8);
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(buffer));
 }
 
-template <int kBits>
-void requantize_lookup(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+SMOOTHBIT_INLINE void store_piece(uint8_t* bytes, __m256i piece, int64_t count) {
+  if (count == 32) return _mm256_storeu_si256(reinterpret_cast<__m256i*>(bytes), piece);
+  const __m128i low = _mm256_castsi256_si128(piece);
+  if (count == 16) return _mm_storeu_si128(reinterpret_cast<__m128i*>(bytes), low);
+  if (count <= 8) return store_bytes(bytes, static_cast<uint64_t>(_mm_cvtsi128_si64(low)), count);
+  alignas(32) uint8_t buffer[32];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(buffer), piece);
+  for (int64_t i = 0; i < count; i += 8) store_bytes(bytes + i, load_bytes(buffer + i, 8), std::min<int64_t>(8, count - i));
+}
+
+template <int kBits, int kTerms>
+void lookup_rows(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
   LookupTable lookup(e);
   const int64_t row_bits = e.num_channels * kBits, row_bytes = (row_bits + 7) / 8;
@@ -156,21 +173,23 @@ void requantize_lookup(const RequantizeArgs& args, int64_t row_begin, int64_t ro
     uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
     for (int64_t byte = 0; byte < row_bytes; byte += 32) {
       const int64_t count = std::min<int64_t>(32, row_bytes - byte);
-      __m256i terms[kMaxTerms];
-      for (int t = 0; t < e.num_terms; ++t)
+      __m256i terms[kTerms];
+      for (int t = 0; t < kTerms; ++t)
         terms[t] = load_piece(static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride + byte, count);
-      const __m256i packed = look_up<kBits>(terms, e.num_terms, table);
-      if (count == 32) {
-        _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + byte), packed);
-      } else {
-        alignas(32) uint8_t buffer[32];
-        _mm256_store_si256(reinterpret_cast<__m256i*>(buffer), packed);
-        for (int64_t i = 0; i < count; i += 8)
-          store_bytes(out + byte + i, load_bytes(buffer + i, 8), std::min<int64_t>(8, count - i));
-      }
+      store_piece(out + byte, look_up<kBits, kTerms>(terms, table), count);
     }
     if (row_bytes > 0) out[row_bytes - 1] &= last_bits;
     if (row_bytes < e.out_stride) std::memset(out + row_bytes, 0, static_cast<size_t>(e.out_stride - row_bytes));
+  }
+}
+
+template <int kBits>
+void requantize_lookup(const RequantizeArgs& args, int64_t begin, int64_t end) {
+  switch (args.epilogue.num_terms) {
+    case 1: return lookup_rows<kBits, 1>(args, begin, end);
+    case 2: return lookup_rows<kBits, kBits <= 2 ? 2 : 1>(args, begin, end);
+    case 3: return lookup_rows<kBits, kBits == 1 ? 3 : 1>(args, begin, end);
+    default: return lookup_rows<kBits, kBits == 1 ? 4 : 1>(args, begin, end);
   }
 }
 

@@ -2,7 +2,7 @@
 
 X [N, F] are the features of a data set (Cora, CS, ...), W [F, channels] is random. Rows name the stored
 entries of X as `edges`. Our own FP32 and the peers run the bare product ``X W``: less work, as none of
-them fuses ReLU and quantization. Every side allocates its output.
+them fuses ReLU and quantization. Ours run prepared, as in a session.
 
 A generated graph has random binary features: in each row `ONES_PER_ROW` different ones of `NUM_FEATURES`
 columns, all columns alike, the row divided by its sum. That is Cora's shape without its frequent words.
@@ -18,6 +18,8 @@ from smoothbit.bench.graphs import BenchGraph, make_graph
 from smoothbit.bench.layer import KeepingBackend, bind_sparse_layer, packed_layer, random_weight
 from smoothbit.bench.network import input_law
 from smoothbit.bench.peers import Product
+from smoothbit.bench.replay import NOTE as REPLAY_NOTE
+from smoothbit.bench.replay import prepared
 from smoothbit.bench.request import BenchRequest
 from smoothbit.bench.step import gathered_bytes
 from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
@@ -54,13 +56,14 @@ def features(request: BenchRequest, progress: Progress) -> list[Candidates]:
         given.num_nodes,
         matrix.num_entries,
         {},
-        lambda: kernels.spmm_f32(pattern, weight, row_scale=given.row_scale, num_threads=request.num_threads),
+        prepared(lambda: kernels.spmm_f32(pattern, weight, row_scale=given.row_scale, num_threads=request.num_threads)),
         {},
         notes=[
             f"Layer: {given.num_features:,} features, {matrix.num_entries:,} stored entries (`edges` of the rows; "
             f"{matrix.num_entries / max(given.num_nodes, 1):.1f} a node), {request.num_channels} outputs, random "
             "weights.",
             "Peers and our own FP32 run the bare product X W; the packed layer also applies ReLU, quantizes and packs.",
+            REPLAY_NOTE,
         ],
         rows_read=matrix.num_entries,
     )
@@ -124,7 +127,7 @@ def _add_engine(
         progress(f"check INT{num_bits}", position / len(request.bits))
         op = packed_layer(weight, outputs, num_bits)
         features_op = FeaturesOp(0, given.num_features, input_law(given, num_bits))
-        candidates.engine[num_bits] = bind_sparse_layer(given, features_op, op, checked)
+        candidates.engine[num_bits] = prepared(bind_sparse_layer(given, features_op, op, checked))
         assert isinstance(op.weight, PackedTensor)
         assert isinstance(given.matrix, CSR)
         row_bytes = kernels.aligned_row_bytes(request.num_channels, num_bits)

@@ -2,7 +2,7 @@
 
 X [rows, depth] and W [depth, channels] are random; `--rows`, `--depth` and `--channels` say their sizes.
 JSON rows name `rows` as `nodes`; `edges` is 0. Our own FP32 is the BLAS product that the engine's float32
-plan calls. Peers and our own FP32 run the bare product. Every side allocates its output and writes all of
+plan calls. Peers and our own FP32 run the bare product. Ours run prepared, as in a session; all sides write all of
 it: ours packed codes, torch float32, bfloat16 or int32.
 """
 
@@ -15,6 +15,8 @@ from smoothbit.bench.layer import KeepingBackend, bind_dense_layer, packed_layer
 from smoothbit.bench.matrix_peers import MATRIX_PEERS
 from smoothbit.bench.peers import PeerSkippedError
 from smoothbit.bench.record import Skipped
+from smoothbit.bench.replay import NOTE as REPLAY_NOTE
+from smoothbit.bench.replay import prepared
 from smoothbit.bench.request import BenchRequest
 from smoothbit.bench.step import STATE_BOUND, pack_rows, random_states
 from smoothbit.bench.suites.base import SUITES, Candidates, Progress
@@ -35,13 +37,14 @@ def gemm(request: BenchRequest, progress: Progress) -> list[Candidates]:
         request.num_rows,
         0,
         {},
-        lambda: backend.matmul_f32(source, weight),
+        prepared(lambda: backend.matmul_f32(source, weight)),
         {},
         notes=[
             f"Product: {request.num_rows:,} x {request.depth} by {request.depth} x {request.num_channels}; "
             "`nodes` of the rows are the rows of the product.",
             "Peers and our own FP32 (NumPy's BLAS) run the bare product; the packed one also applies ReLU, "
             "quantizes and packs. bfloat16 counts among the low-bit peers.",
+            REPLAY_NOTE,
         ],
     )
     _add_engine(candidates, request, source, weight, backend.matmul_f32(source, weight), progress)
@@ -62,7 +65,7 @@ def _add_engine(
         progress(f"check INT{num_bits}", position / len(request.bits))
         op = packed_layer(weight, outputs, num_bits)
         packed = pack_rows(source, law_from_range(np.array(-STATE_BOUND), np.array(STATE_BOUND), num_bits))
-        candidates.engine[num_bits] = bind_dense_layer(packed, op, checked)
+        candidates.engine[num_bits] = prepared(bind_dense_layer(packed, op, checked))
         assert isinstance(op.weight, PackedTensor)
         written = request.num_rows * kernels.aligned_row_bytes(request.num_channels, num_bits)
         candidates.bytes_moved[num_bits] = packed.data.nbytes + op.weight.data.nbytes + written
