@@ -1,6 +1,6 @@
 """Measure the settings of record and write one JSON file for each into benchmarks/results.
 
-    python benchmarks/run_suites.py [NAME ...] [--data-root DIR] [--threads T]
+    python benchmarks/run_suites.py [NAME ...] [--data-root DIR] [--threads T] [--seconds S]
 
 Without names all settings run; those on real data need --data-root. `smoothbit report
 benchmarks/results` turns the files into figures and a page.
@@ -26,8 +26,12 @@ SETTINGS = {
     "propagate-products-64": replace(PRODUCTS, num_channels=64, has_ceilings=True),
     "propagate-cora-64": replace(REAL, graph="Cora"),
     "propagate-facebook-64": replace(REAL, graph="facebook"),
-    "model-arxiv-128": replace(ARXIV, suite="model", num_channels=128),
-    "model-arxiv-40": replace(ARXIV, suite="model", num_channels=40),
+    "propagate-arxiv-128-degree": replace(ARXIV, num_channels=128, order="degree"),
+    "propagate-cora-64-degree": replace(REAL, graph="Cora", order="degree"),
+    "propagate-facebook-64-degree": replace(REAL, graph="facebook", order="degree"),
+    "model-arxiv-128-degree": replace(ARXIV, suite="model", num_channels=128, order="degree"),
+    "model-arxiv-40-degree": replace(ARXIV, suite="model", num_channels=40, order="degree"),
+    "model-cora-64-degree": replace(REAL, suite="model", graph="Cora", order="degree"),
     "model-cora-7": replace(REAL, suite="model", graph="Cora", num_channels=7),
     "features-cora-64": replace(REAL, suite="features", graph="Cora"),
     "features-cs-64": replace(REAL, suite="features", graph="CS"),
@@ -44,10 +48,16 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[[], *SETTINGS], help="settings to measure")
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=BenchRequest.budget_s, help="time for each measured side")
     arguments = parser.parse_args()
     RESULTS.mkdir(exist_ok=True)
     for name in arguments.names or SETTINGS:
-        request = replace(SETTINGS[name], data_root=arguments.data_root, num_threads=arguments.threads)
+        request = replace(
+            SETTINGS[name],
+            data_root=arguments.data_root,
+            num_threads=arguments.threads,
+            budget_s=arguments.seconds,
+        )
         record = run_suite(request)
         path = RESULTS / f"{name}-{record.rows[0].isa}-{arguments.threads}t.json"
         path.write_text(json.dumps(record.to_json(), indent=1) + "\n")

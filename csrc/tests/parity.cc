@@ -118,6 +118,7 @@ void test_lookup(Random& random, int bits, int length, int extra, int variant) {
     args.num_rows = TabulatedCase::kNumRows;
     args.epilogue = c.bind(out, variant).epilogue;
     args.epilogue.col_scale = args.epilogue.col_term = args.epilogue.row_term = nullptr;
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
     return args;
   };
   run_split(kernels_for(Isa::serial).requantize, bind(want), TabulatedCase::kNumRows);

@@ -10,6 +10,8 @@
 namespace smoothbit {
 namespace {
 
+SMOOTHBIT_INLINE __m256 first_or_zero(const float* values) { return _mm256_set1_ps(values ? values[0] : 0.0f); }
+
 // Constants of one row.
 struct SimpleRowAvx2 {
   __m256 col_scale, row_scale, row_term, col_bias, step, offset, term_row_scale, inv_scale, phase, low, high;
@@ -17,23 +19,22 @@ struct SimpleRowAvx2 {
   bool has_row_scale, has_row_term, has_bias, has_term_row_scale, has_relu, has_phase;
 
   SMOOTHBIT_INLINE SimpleRowAvx2(const Epilogue& e, int64_t row, float row_term_value) {
-    const auto one = [](const float* values) { return _mm256_set1_ps(values ? values[0] : 0.0f); };
-    col_scale = one(e.col_scale);
+    col_scale = first_or_zero(e.col_scale);
     has_row_term = e.col_term != nullptr;
-    row_term = _mm256_mul_ps(_mm256_set1_ps(row_term_value), one(e.col_term));
+    row_term = _mm256_mul_ps(_mm256_set1_ps(row_term_value), first_or_zero(e.col_term));
     has_row_scale = e.row_scale != nullptr;
     row_scale = _mm256_set1_ps(e.row_scale ? e.row_scale[row] : 1.0f);
     has_bias = e.col_bias != nullptr;
-    col_bias = one(e.col_bias);
+    col_bias = first_or_zero(e.col_bias);
     const Term& term = e.terms[0];
-    step = one(e.num_terms ? term.step : nullptr);
-    offset = one(e.num_terms ? term.offset : nullptr);
+    step = first_or_zero(e.num_terms ? term.step : nullptr);
+    offset = first_or_zero(e.num_terms ? term.offset : nullptr);
     has_term_row_scale = e.num_terms && term.row_scale;
     term_row_scale = _mm256_set1_ps(has_term_row_scale ? term.row_scale[row] : 1.0f);
     has_relu = e.has_relu;
     const Law& law = e.output;
-    inv_scale = one(law.inv_scale);
-    phase = one(law.phase);
+    inv_scale = first_or_zero(law.inv_scale);
+    phase = first_or_zero(law.phase);
     has_phase = !law.phase_is_zero;
     low = _mm256_set1_ps(-law.zero_point[0]);
     high = _mm256_set1_ps(law.qmax - law.zero_point[0]);
