@@ -51,11 +51,11 @@ class Recorder:
         self.is_complete = True
 
     def program(self) -> Callable[[], None] | None:
-        """Return a function that repeats all calls, or None when they are not all there is.
+        """Return a function that repeats all calls, or None when there are none or they are not all there is.
 
         Neighbouring native calls become one, so that no Python runs between them.
         """
-        if not self.is_complete:
+        if not self.is_complete or not self.calls:
             return None
         steps: list[Call] = []
         for is_native, neighbours in groupby(self.calls, _is_native):
