@@ -49,27 +49,8 @@ struct Rows {
   }
 };
 
-// Plane sums of 4- and 8-bit rows. S_k is the sum of x >> (k*b) modulo the lane: bytes at 4 bits, 16-bit
-// lanes at 8, where a plane is every second byte. plane_k = S_k - 2^b S_{k+1}, exact while it fits the lane.
-class NibbleSums {
- public:
-  static constexpr int kGroup = 1;
-  SMOOTHBIT_INLINE void start() { sums_[0] = sums_[1] = _mm256_setzero_si256(); }
-  template <int kRows, class Load>
-  SMOOTHBIT_INLINE void add(const Load& x) {
-    const __m256i row = x(0);
-    sums_[0] = _mm256_add_epi8(sums_[0], row);
-    sums_[1] = _mm256_add_epi8(sums_[1], shift_right_avx2<4>(row, 0x0f));
-  }
-  SMOOTHBIT_INLINE void split(__m256i planes[2]) const {
-    planes[0] = _mm256_sub_epi8(sums_[0], shift_left_avx2<4>(sums_[1]));
-    planes[1] = sums_[1];
-  }
-
- private:
-  __m256i sums_[2];
-};
-
+// Plane sums of 8-bit rows, as RowSums has them for narrower ones: lanes of 16 bits, of which a plane is every
+// second byte.
 class ByteSums {
  public:
   static constexpr int kGroup = 1;
@@ -89,8 +70,11 @@ class ByteSums {
   __m256i sums_[2];
 };
 
+// 4-bit rows go to bytes one by one; narrower ones in groups.
 template <int kBits>
-using Sums = std::conditional_t<kBits == 8, ByteSums, std::conditional_t<kBits == 4, NibbleSums, PlaneSums<kBits == 1 ? 1 : 2>>>;
+using NarrowSums = std::conditional_t<kBits == 4, RowSums<4>, PlaneSums<kBits == 1 ? 1 : 2>>;
+template <int kBits>
+using Sums = std::conditional_t<kBits == 8, ByteSums, NarrowSums<kBits>>;
 
 // Registers x(r, 0) .. x(r, kBlocks - 1) of rows r < count, added up and handed to done(block, planes).
 template <int kBits, int kBlocks>

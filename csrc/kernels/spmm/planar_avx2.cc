@@ -142,7 +142,7 @@ using Sums = std::conditional_t<kRest == 0, RowSums<kBits>, PlaneSums<kBits == 1
 template <int kBits, int kRest, class List>
 SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
   if constexpr (kRest == 0) {
-    for (int64_t i = 0; i < list.count; ++i) sums.add(list.x(i));
+    for (int64_t i = 0; i < list.count; ++i) sums.add_row(list.x(i));
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
     int64_t i = 0;

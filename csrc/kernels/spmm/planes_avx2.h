@@ -156,17 +156,23 @@ template <int kBits>
 class RowSums {
  public:
   static constexpr int kPlanes = 8 / kBits;
+  static constexpr int kGroup = 1;
 
   template <int k = kPlanes - 1>
-  SMOOTHBIT_INLINE void start(__m256i bias) {
+  SMOOTHBIT_INLINE void start(__m256i bias = _mm256_setzero_si256()) {
     sums_[k] = bias;
     if constexpr (k + 1 < kPlanes) sums_[k] = _mm256_add_epi8(sums_[k], shift_left_avx2<kBits>(sums_[k + 1]));
     if constexpr (k > 0) start<k - 1>(bias);
   }
+  // A group of one, in the form of PlaneSums.
+  template <int kRows, class Load>
+  SMOOTHBIT_INLINE void add(const Load& x) {
+    add_row(x(0));
+  }
   template <int k = 0>
-  SMOOTHBIT_INLINE void add(__m256i x) {
+  SMOOTHBIT_INLINE void add_row(__m256i x) {
     sums_[k] = _mm256_add_epi8(sums_[k], k == 0 ? x : shift_right_avx2<k * kBits>(x, 0xff >> (k * kBits)));
-    if constexpr (k + 1 < kPlanes) add<k + 1>(x);
+    if constexpr (k + 1 < kPlanes) add_row<k + 1>(x);
   }
   template <int k = 0>
   SMOOTHBIT_INLINE void join_halves(const RowSums& other) {
