@@ -30,12 +30,18 @@ def train(
     dropout: opt.DropoutOption = DEFAULTS.dropout,
     epochs: opt.EpochsOption = DEFAULTS.epochs,
     warm_epochs: opt.WarmEpochsOption = DEFAULTS.warm_epochs,
+    distill: opt.DistillOption = DEFAULTS.distill_weight,
+    gradual: opt.GradualOption = DEFAULTS.is_gradual,
     seeds: opt.SeedsOption = 1,
     split: opt.SplitOption = None,
     lr: opt.LearningRateOption = DEFAULTS.learning_rate,
     range_lr: opt.RangeRateOption = DEFAULTS.range_learning_rate,
     weight_decay: opt.WeightDecayOption = DEFAULTS.weight_decay,
-    lr_decay: Annotated[float, typer.Option(help="Factor of both rates at each decay.")] = DEFAULTS.lr_decay,
+    distill_weight_decay: opt.DistillDecayOption = DEFAULTS.distill_weight_decay,
+    schedule: opt.ScheduleOption = DEFAULTS.schedule,
+    lr_decay: Annotated[
+        float, typer.Option(help="Factor of both rates at each decay of schedule step.")
+    ] = DEFAULTS.lr_decay,
     decay_epochs: Annotated[int, typer.Option(help="Epochs between decays.")] = DEFAULTS.decay_epochs,
     option: opt.PropagationOptions = None,
     stage_bits: Annotated[
@@ -43,6 +49,8 @@ def train(
         typer.Option(metavar="STAGE=BITS", help="Width of one stage, e.g. activations=8; repeatable."),
     ] = None,
     weight_granularity: opt.GranularityOption = DEFAULTS.weight_granularity,
+    grid: opt.GridOption = DEFAULTS.grid,
+    coding: opt.CodingOption = DEFAULTS.coding,
     threads: opt.TorchThreadsOption = DEFAULTS.num_threads,
     json: JsonOption = None,
     debug: DebugOption = False,
@@ -54,11 +62,12 @@ def train(
     """
     config = TrainConfig(
         dataset=dataset, data_root=data_root, split=split, epochs=epochs, warm_epochs=warm_epochs, learning_rate=lr,
-        range_learning_rate=range_lr, weight_decay=weight_decay, lr_decay=lr_decay, decay_epochs=decay_epochs,
+        distill_weight=distill, is_gradual=gradual, range_learning_rate=range_lr, weight_decay=weight_decay,
+        distill_weight_decay=distill_weight_decay, schedule=schedule, lr_decay=lr_decay, decay_epochs=decay_epochs,
         hidden_channels=hidden, num_steps=steps, propagation=propagation,
         propagation_options=parse_pairs(option, "--option"), order=order, dropout=dropout,
         quantizer=quantizer, num_bits=bits, stage_bits=_stage_bits(stage_bits),
-        weight_granularity=weight_granularity, num_threads=threads,
+        weight_granularity=weight_granularity, grid=grid, coding=coding, num_threads=threads,
     )  # fmt: skip
     output = Output(json)
     result = run_with_progress(config, out, range(seeds))

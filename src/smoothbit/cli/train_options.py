@@ -15,8 +15,15 @@ SeedsOption: TypeAlias = Annotated[int, typer.Option("--seeds", min=1, help="Num
 EpochsOption: TypeAlias = Annotated[int, typer.Option(help="Epochs.")]
 WarmEpochsOption: TypeAlias = Annotated[
     int | None,
-    typer.Option("--warm-epochs", min=0, help="Epochs in float32 before low bits [default: a quarter of --epochs]."),
+    typer.Option("--warm-epochs", min=0, help="Epochs of the float32 teacher first [default: half of --epochs]."),
 ]
+DistillOption: TypeAlias = Annotated[
+    float, typer.Option("--distill", min=0, max=1, help="Share of the loss that follows the float32 teacher.")
+]
+GradualOption: TypeAlias = Annotated[
+    bool, typer.Option("--gradual/--direct", help="Pass through the widths above the wanted one, or not.")
+]
+ScheduleOption: TypeAlias = Annotated[str, typer.Option(help="Learning rates of each phase: cosine or step.")]
 StepsOption: TypeAlias = Annotated[int, typer.Option("--steps", help="Propagation steps K.")]
 HiddenOption: TypeAlias = Annotated[int, typer.Option("--hidden", help="Hidden channels.")]
 OrderOption: TypeAlias = Annotated[
@@ -28,9 +35,18 @@ RangeRateOption: TypeAlias = Annotated[
     float, typer.Option("--range-lr", help="Learning rate of the quantizers' ranges.")
 ]
 WeightDecayOption: TypeAlias = Annotated[float, typer.Option(help="L2 penalty of the weights.")]
+DistillDecayOption: TypeAlias = Annotated[
+    float, typer.Option("--distill-weight-decay", help="L2 penalty after the float32 epochs.")
+]
 PropagationOptions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="Option of the propagation, e.g. teleport=0.2; repeatable."),
 ]
 GranularityOption: TypeAlias = Annotated[str, typer.Option(help="per_tensor or per_channel weights.")]
+GridOption: TypeAlias = Annotated[
+    str, typer.Option(help="Levels of signed tensors at 1 and 2 bits: half (none at 0) or integer.")
+]
+CodingOption: TypeAlias = Annotated[
+    str, typer.Option(help="What messages carry: plain, feedback, delta; auto is delta at 1 and 2 bits.")
+]
 TorchThreadsOption: TypeAlias = Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")]

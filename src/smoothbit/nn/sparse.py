@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from smoothbit.kernels import spmm_f32
 from smoothbit.numerics.csr import CSR
 
 
@@ -19,8 +20,8 @@ class SparsePattern(nn.Module):
         csr: Matrix; its values, if any, are ignored.
 
     Shapes:
-        indptr [N + 1], indices [E]: int64 rows; indptr_t [M + 1], indices_t [E], order_t [E]:
-        the same for the transpose; order_t maps transposed entries to entries.
+        indptr [N + 1] int64, indices [E] int32: rows; indptr_t [M + 1], indices_t [E]: the same for the
+        transpose; order_t [E] int64 maps transposed entries to entries.
     """
 
     indptr: Tensor
@@ -37,9 +38,9 @@ class SparsePattern(nn.Module):
         np.cumsum(np.bincount(csr.indices, minlength=csr.num_cols), out=indptr_t[1:])
         arrays = {
             "indptr": csr.indptr,
-            "indices": csr.indices.astype(np.int64),
+            "indices": csr.indices,
             "indptr_t": indptr_t,
-            "indices_t": csr.entry_rows()[order].astype(np.int64),
+            "indices_t": csr.entry_rows()[order],
             "order_t": order,
         }
         for name, array in arrays.items():
@@ -55,8 +56,6 @@ class SparsePattern(nn.Module):
         Returns:
             [N, F], dtype of `dense`.
         """
-        if values is None:
-            values = torch.ones(len(self.indices), dtype=dense.dtype, device=dense.device)
         result = _SparseMatmul.apply(dense, values, self)  # type: ignore[no-untyped-call]
         assert isinstance(result, Tensor)
         return result
@@ -64,17 +63,27 @@ class SparsePattern(nn.Module):
 
 class _SparseMatmul(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, dense: Tensor, values: Tensor, pattern: SparsePattern) -> Tensor:
-        ctx.save_for_backward(values)
+    def forward(ctx: Any, dense: Tensor, values: Tensor | None, pattern: SparsePattern) -> Tensor:
+        ctx.values = values
         ctx.pattern = pattern
-        return sparse_csr(pattern.indptr, pattern.indices, values, pattern.shape) @ dense
+        return _product(pattern.indptr, pattern.indices, values, dense)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
-        (values,) = ctx.saved_tensors
-        p = ctx.pattern
-        transposed = sparse_csr(p.indptr_t, p.indices_t, values[p.order_t], (p.shape[1], p.shape[0]))
-        return transposed @ grads[0], None, None
+        p, values = ctx.pattern, ctx.values
+        moved = None if values is None else values[p.order_t]
+        return _product(p.indptr_t, p.indices_t, moved, grads[0]), None, None
+
+
+def _product(indptr: Tensor, indices: Tensor, values: Tensor | None, dense: Tensor) -> Tensor:
+    """Multiply by our own float32 kernel where it runs, which is several times faster than torch's CSR product."""
+    if dense.device.type == "cpu" and dense.dtype == torch.float32:
+        entries = None if values is None else values.numpy()
+        csr = CSR(indptr.numpy(), indices.numpy(), len(dense), entries)
+        source = np.ascontiguousarray(dense.detach().numpy())
+        return torch.from_numpy(spmm_f32(csr, source, num_threads=torch.get_num_threads()))
+    entries = torch.ones(len(indices), dtype=dense.dtype, device=dense.device) if values is None else values
+    return sparse_csr(indptr, indices.long(), entries, (len(indptr) - 1, len(dense))) @ dense
 
 
 def sparse_csr(indptr: Tensor, indices: Tensor, values: Tensor, shape: tuple[int, int]) -> Tensor:

@@ -37,6 +37,8 @@ class QuantConfig:
         num_bits: Width of every stage: 1, 2, 4, 8, or 32 for float32 throughout.
         stage_bits: Widths of single stages that differ, by stage name; 32 leaves a stage float32.
         weight_granularity: "per_tensor" or "per_channel" (output channels).
+        grid: Levels of signed tensors at 1 and 2 bits, "integer" or "half"; inputs always have a level at 0.
+        coding: What messages carry: "plain" the state, "feedback" the state and the last error, "delta" the difference.
 
     Raises:
         ArgumentError: unknown quantizer, stage or width.
@@ -46,6 +48,8 @@ class QuantConfig:
     num_bits: int = 32
     stage_bits: dict[str, int] = field(default_factory=dict)
     weight_granularity: str = "per_tensor"
+    grid: str = "integer"
+    coding: str = "plain"
 
     def __post_init__(self) -> None:
         QUANTIZERS.resolve(self.quantizer)
@@ -65,6 +69,11 @@ class QuantConfig:
         """Whether every stage is float32."""
         return all(self.bits_of(stage) == 32 for stage in STAGES)
 
+    @property
+    def message_coding(self) -> str:
+        """Coding of quantized messages; float32 ones are sent as they are."""
+        return "plain" if self.bits_of("messages") == 32 else self.coding
+
     def bits_of(self, stage: str) -> int:
         """Return the width of `stage`."""
         return self.stage_bits.get(stage, self.num_bits)
@@ -77,5 +86,9 @@ class QuantConfig:
         is_weight = stage == "weights"
         granularity = self.weight_granularity if is_weight else "per_tensor"
         return QUANTIZERS.resolve(self.quantizer)(
-            bits, num_channels=num_channels, granularity=granularity, is_weight=is_weight
+            bits,
+            num_channels=num_channels,
+            granularity=granularity,
+            is_weight=is_weight,
+            grid="integer" if stage == "inputs" else self.grid,
         )

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, field
 from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError
 from smoothbit.nn import PROPAGATIONS, SMPNetConfig, input_kind
+from smoothbit.nn.propagation.base import Diffusion
 from smoothbit.quant import QuantConfig
 from smoothbit.registry import nearest_name
 
+SCHEDULES = ("cosine", "step")
 PLACE_FIELDS = ("data_root",)
 """Fields that say where things lie, not what is computed: a run may be resumed with other values."""
 
@@ -24,12 +26,19 @@ class TrainConfig:
         data_root: Folder laid out as `<family>/<name>/raw`, or None.
         split: Name of the split, or None for the data set's own choice.
         epochs: Optimiser steps, each on the whole graph, those of the warm-up included.
-        warm_epochs: Steps in float32 before a quantized network goes on from the best of them, less than
-            `epochs`; 0 for none, None for a quarter of `epochs`. FP32 networks have no second phase.
+        warm_epochs: Steps of a float32 network first; the run goes on from the best of them, which is
+            also the teacher. Less than `epochs`; 0 for none, None for half of `epochs`. An FP32 run without
+            distillation has one phase.
+        distill_weight: Share, in [0, 1], of the loss that is the divergence from the teacher's class
+            probabilities on all nodes; the rest is cross-entropy on the training nodes.
+        is_gradual: Whether the run passes through the widths above its own (8, 4, 2).
         learning_rate: Adam's rate for weights and biases.
         range_learning_rate: Adam's rate for the quantizers' range parameters.
         weight_decay: L2 penalty of weights and biases; range parameters have none.
-        lr_decay: Factor of both rates after each `decay_epochs` epochs.
+        distill_weight_decay: The same after the warm-up.
+        schedule: "cosine" takes the rates to 0 in each phase; "step" multiplies them by `lr_decay` after
+            each `decay_epochs` epochs of a phase.
+        lr_decay: Factor of schedule "step".
         decay_epochs: Epochs between two decays.
         hidden_channels: H.
         num_steps: K.
@@ -41,6 +50,9 @@ class TrainConfig:
         num_bits: 1, 2, 4, 8, or 32 for float32.
         stage_bits: Widths of single stages that differ.
         weight_granularity: "per_tensor" or "per_channel".
+        grid: Levels of signed tensors at 1 and 2 bits: "half" or "integer".
+        coding: What messages carry: "plain", "feedback", "delta"; "auto" is delta at 1 and 2 bits where the
+            propagation has it, else plain.
         num_threads: Threads of torch. A step is many small operations, for which one is fastest
             up to some ten thousand nodes; and the record then depends on no number of cores.
 
@@ -51,11 +63,15 @@ class TrainConfig:
     dataset: str = "digits"
     data_root: str | None = None
     split: str | None = None
-    epochs: int = 200
+    epochs: int = 400
     warm_epochs: int | None = None
+    distill_weight: float = 1.0
+    is_gradual: bool = True
     learning_rate: float = 0.01
-    range_learning_rate: float = 3e-3
+    range_learning_rate: float = 0.01
     weight_decay: float = 5e-4
+    distill_weight_decay: float = 0.0
+    schedule: str = "cosine"
     lr_decay: float = 0.7
     decay_epochs: int = 50
     hidden_channels: int = 64
@@ -68,6 +84,8 @@ class TrainConfig:
     num_bits: int = 32
     stage_bits: dict[str, int] = field(default_factory=dict)
     weight_granularity: str = "per_tensor"
+    grid: str = "half"
+    coding: str = "auto"
     num_threads: int = 1
 
     def __post_init__(self) -> None:
@@ -84,24 +102,34 @@ class TrainConfig:
                 raise ArgumentError(
                     f"Expected `{name}` to be > 0 (got {getattr(self, name)}). The paper uses 0.01 and 0.7."
                 )
-        for name in ("range_learning_rate", "weight_decay"):
+        for name in ("range_learning_rate", "weight_decay", "distill_weight_decay"):
             if not getattr(self, name) >= 0:
                 raise ArgumentError(
                     f"Expected `{name}` to be >= 0 (got {getattr(self, name)}). Use 0 to switch it off."
                 )
+        if not 0 <= self.distill_weight <= 1:
+            raise ArgumentError(
+                f"Expected `distill_weight` to be in [0, 1] (got {self.distill_weight}). Use 0 for no distillation."
+            )
+        if self.schedule not in SCHEDULES:
+            raise ArgumentError(
+                f"Expected `schedule` to be one of {', '.join(SCHEDULES)} (got {self.schedule!r}). Use {SCHEDULES[0]}."
+            )
         self._check_options()
         self.net_config(num_features=1, num_classes=1, kind="dense")
 
     @property
     def warm_up(self) -> int:
-        """Steps in float32 before quantization; 0 for a network that stays in float32."""
-        if QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float:
+        """Steps of the float32 network before the run's own; 0 for an FP32 run that nothing follows."""
+        if self.distill_weight == 0 and QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float:
             return 0
-        return self.epochs // 4 if self.warm_epochs is None else self.warm_epochs
+        return self.epochs // 2 if self.warm_epochs is None else self.warm_epochs
 
     def net_config(self, num_features: int, num_classes: int, kind: str) -> SMPNetConfig:
         """Return the network's configuration for features of `kind` [N, F] and C classes."""
-        quant = QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits), self.weight_granularity)
+        quant = QuantConfig(
+            self.quantizer, self.num_bits, dict(self.stage_bits), self.weight_granularity, self.grid, self._coding()
+        )
         return SMPNetConfig(
             num_features=num_features,
             num_classes=num_classes,
@@ -131,6 +159,12 @@ class TrainConfig:
             for name in mine
             if name not in PLACE_FIELDS and mine[name] != theirs[name]
         ]
+
+    def _coding(self) -> str:
+        if self.coding != "auto":
+            return self.coding
+        is_linear = issubclass(PROPAGATIONS.resolve(self.propagation), Diffusion)
+        return "delta" if is_linear and self.num_bits <= 2 else "plain"
 
     def _check_options(self) -> None:
         known = propagation_options(self.propagation)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor
 
 from smoothbit.nn import SMPNet
-from smoothbit.train.config import TrainConfig
+from smoothbit.train.phases import Phase
 
 
-def make_optimiser(model: SMPNet, config: TrainConfig) -> torch.optim.Adam:
+def make_optimiser(model: SMPNet, phase: Phase) -> torch.optim.Adam:
     """Return Adam over weights and biases (with weight decay) and range parameters (without).
 
     Reference:
@@ -21,17 +22,23 @@ def make_optimiser(model: SMPNet, config: TrainConfig) -> torch.optim.Adam:
     ranges = model.range_parameters()
     is_range = {id(parameter) for parameter in ranges}
     weights = [parameter for parameter in model.parameters() if id(parameter) not in is_range]
-    groups = [{"params": weights, "weight_decay": config.weight_decay, "base_lr": config.learning_rate}]
+    config = phase.config
+    decay = config.distill_weight_decay if phase.is_distilled else config.weight_decay
+    groups = [{"params": weights, "weight_decay": decay, "base_lr": config.learning_rate}]
     if ranges:
         groups.append({"params": ranges, "weight_decay": 0.0, "base_lr": config.range_learning_rate})
     return torch.optim.Adam(groups, lr=config.learning_rate)
 
 
-def set_rates(optimiser: torch.optim.Adam, config: TrainConfig, epoch: int) -> None:
-    """Set both learning rates for `epoch`, counted from 0; the schedule starts anew after the warm-up."""
-    epoch -= config.warm_up if epoch >= config.warm_up else 0
+def set_rates(optimiser: torch.optim.Adam, phase: Phase, epoch: int) -> None:
+    """Set both learning rates for `epoch`, counted from 0; each phase has the schedule from its start."""
+    config, done = phase.config, epoch - phase.start
+    if config.schedule == "cosine":
+        factor = 0.5 * (1.0 + math.cos(math.pi * done / (phase.end - phase.start)))
+    else:
+        factor = config.lr_decay ** (done // config.decay_epochs)
     for group in optimiser.param_groups:
-        group["lr"] = group["base_lr"] * config.lr_decay ** (epoch // config.decay_epochs)
+        group["lr"] = group["base_lr"] * factor
 
 
 def optimiser_tensors(optimiser: torch.optim.Adam) -> dict[str, Tensor]:

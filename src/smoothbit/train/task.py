@@ -6,8 +6,9 @@ import torch
 
 from smoothbit.data import Dataset, Split
 from smoothbit.engine import PreparedGraph
-from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features, simulate
-from smoothbit.nn.simulation import TorchBackend
+from smoothbit.engine.backend import KernelBackend
+from smoothbit.engine.runner import run_plan
+from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features
 from smoothbit.train.metrics import cross_entropy, evaluate
 from smoothbit.typing import BoolArray, Float32Array
 
@@ -26,17 +27,17 @@ class Task:
         self.prepared = PreparedGraph(dataset.adjacency)
         self.graph = TorchGraph(self.prepared)
         self.inputs = inputs_from_features(dataset.features)
-        self.backend = TorchBackend()
+        self.backend = KernelBackend(num_threads=1)
         self.train_nodes = torch.from_numpy(split.train.nonzero()[0])
         self.train_labels = torch.from_numpy(dataset.labels[split.train])
 
     def scores(self, model: SMPNet) -> Float32Array:
         """Return class scores [N, C]: those the engine will give, up to float rounding in FP32.
 
-        A quantized network is simulated in codes, so that it is judged by the engine's labels.
+        A quantized network runs in the engine's kernels: it is judged by what they will answer.
         """
         if not model.config.quant.is_float:
-            return simulate(model, self.prepared, self.dataset.features, backend=self.backend).scores
+            return run_plan(model.to_plan(), self.prepared, self.dataset.features, self.backend).scores
         return model.evaluate(self.inputs, self.graph)
 
     def accuracy(self, scores: Float32Array, nodes: BoolArray) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,8 +12,12 @@ from smoothbit.quant import calibrate
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
 from smoothbit.train.optimiser import load_optimiser_tensors, make_optimiser, optimiser_tensors, set_rates
+from smoothbit.train.phases import Phase, phases_of
 from smoothbit.train.seeds import restore_rng_state, rng_state, seed_everything
 from smoothbit.train.task import Task
+
+CALIBRATION_EPOCHS = 10
+"""Epochs between two looks at the ranges of evaluation; the first look is the first epoch of a phase."""
 
 HISTORY = ("train_loss", "val_loss", "val_accuracy")
 
@@ -33,21 +36,29 @@ class Trainer:
         self.config = config
         self.task = task
         self.epoch = 0
-        self._make_model(is_warm=config.warm_up > 0)
+        self.phases = phases_of(config)
+        self.teacher: Tensor | None = None
         self.best_epoch = 0
         self.best: dict[str, Tensor] = {}
         self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
+        self._make_model()
+
+    @property
+    def phase(self) -> Phase:
+        """Phase of the next epoch; the last one after the last epoch."""
+        return next((phase for phase in self.phases if self.epoch < phase.end), self.phases[-1])
 
     def run_epoch(self) -> None:
         """Take one optimiser step, validate, and keep the state when it is the best so far."""
-        if self.epoch == self.config.warm_up > 0:
-            self._start_quantized()
-        self._gather_ranges()
-        set_rates(self.optimiser, self.config, self.epoch)
+        phase = self.phase
+        if self.epoch == phase.start > 0:
+            self._start_phase()
+        if (self.epoch - phase.start) % CALIBRATION_EPOCHS == 0:
+            self._gather_ranges()
+        set_rates(self.optimiser, phase, self.epoch)
         self.model.train()
         self.optimiser.zero_grad()
-        scores = self.model(self.task.inputs, self.task.graph)
-        loss = torch.nn.functional.cross_entropy(scores[self.task.train_nodes], self.task.train_labels)
+        loss = self._loss(self.model(self.task.inputs, self.task.graph))
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.epoch += 1
@@ -74,6 +85,8 @@ class Trainer:
             "adam": optimiser_tensors(self.optimiser),
             "rng": {"torch": torch_state},
         }
+        if self.teacher is not None:
+            sections["teacher"] = {"scores": self.teacher}
         content = {
             "config": self.config.to_json(),
             "epoch": self.epoch,
@@ -92,28 +105,43 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         content, sections = checkpoint.content, checkpoint.sections
-        if self.epoch < self.config.warm_up < content["epoch"]:
-            self._make_model(is_warm=False)
+        # The network of a phase is made in its first epoch, so at a phase's end the model is that of the phase.
+        self.epoch = content["epoch"] - 1
+        self._make_model()
         self.model.load_state_dict(sections["model"])
         load_optimiser_tensors(self.optimiser, sections.get("adam", {}))
         self.best = sections.get("best", {})
+        self.teacher = sections.get("teacher", {}).get("scores")
         self.epoch, self.best_epoch = content["epoch"], content["best_epoch"]
         self.history = content["history"]
         restore_rng_state(content["rng"], sections["rng"]["torch"])
         return float(content["seconds"])
 
-    def _make_model(self, is_warm: bool) -> None:
-        """Build network and optimiser, in float32 for the warm-up."""
-        config = replace(self.config, num_bits=32, stage_bits={}) if is_warm else self.config
-        self.model = SMPNet(config.net_config_for(self.task.dataset))
-        self.optimiser = make_optimiser(self.model, self.config)
+    def _make_model(self) -> None:
+        """Build network and optimiser of the phase."""
+        self.model = SMPNet(self.phase.config.net_config_for(self.task.dataset))
+        self.optimiser = make_optimiser(self.model, self.phase)
 
-    def _start_quantized(self) -> None:
-        """Go on from the best float32 weights with quantizers that have seen nothing yet."""
-        weights = self.best
-        self._make_model(is_warm=False)
+    def _start_phase(self) -> None:
+        """Go on with new quantizers: from the best float32 weights, which also teach, later from the latest."""
+        if self.teacher is None:
+            self.model.load_state_dict(self.best)
+            self.teacher = torch.from_numpy(self.model.evaluate(self.task.inputs, self.task.graph))
+        ranges = {id(parameter) for parameter in self.model.range_parameters()}
+        weights = {name: value for name, value in self.model.named_parameters() if id(value) not in ranges}
+        self._make_model()
         self.model.load_state_dict(weights, strict=False)
         self.best_epoch = 0
+
+    def _loss(self, scores: Tensor) -> Tensor:
+        """Return the loss of the phase: cross-entropy on training nodes, divergence from the teacher on all."""
+        loss = torch.nn.functional.cross_entropy(scores[self.task.train_nodes], self.task.train_labels)
+        if self.teacher is None:
+            return loss
+        told, taught = scores.log_softmax(dim=1), self.teacher.log_softmax(dim=1)
+        divergence = torch.nn.functional.kl_div(told, taught, reduction="batchmean", log_target=True)
+        share = self.config.distill_weight
+        return (1.0 - share) * loss + share * divergence
 
     def _gather_ranges(self) -> None:
         """Show the quantizers the values of evaluation, which dropout would widen."""

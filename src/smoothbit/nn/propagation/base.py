@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.schema import DiffuseOp, Laws, Op
 from smoothbit.nn.graph import TorchGraph
+from smoothbit.nn.propagation.coding import CODINGS
 from smoothbit.quant import FloatStage, QuantConfig
 from smoothbit.registry import Registry
 
@@ -48,13 +49,15 @@ class Propagation(nn.Module, ABC):
         self.num_channels = num_channels
         self.quant = quant
         self.has_output_quantizer = has_output_quantizer
-        self.message = quant.make("messages", num_channels)
-        self.aggregates = self.make_stages("aggregates")
-        self.updates = self.make_stages("updates")
+        self.coder = CODINGS.resolve(quant.message_coding)
+        self.message, *updates = self.coder.quantizers_for(quant, num_channels, num_steps)
+        updates.append(quant.make("updates", num_channels) if has_output_quantizer else FloatStage())
+        self.updates = nn.ModuleList(updates)
+        self.aggregates = self.make_stages("aggregates", is_float=self.coder.keeps_sums)
 
-    def make_stages(self, stage: str, is_whole: bool = False) -> nn.ModuleList:
+    def make_stages(self, stage: str, *, is_whole: bool = False, is_float: bool = False) -> nn.ModuleList:
         """Return one quantizer for each step; the last is float for class scores unless `is_whole`."""
-        count = self.num_steps if self.has_output_quantizer or is_whole else self.num_steps - 1
+        count = 0 if is_float else self.num_steps if self.has_output_quantizer or is_whole else self.num_steps - 1
         stages: list[nn.Module] = [self.quant.make(stage, self.num_channels) for _ in range(count)]
         stages += [FloatStage() for _ in range(self.num_steps - count)]
         return nn.ModuleList(stages)
@@ -85,22 +88,29 @@ class Diffusion(Propagation):
     def forward(self, z: Tensor, graph: TorchGraph) -> Tensor:
         """Return h_K [N, F]."""
         skip = graph.rsqrt_degree * z
-        state = self.message(skip)
-        self.start(graph)
+        coder = self.coder([self.message, *self.updates])
+        update = skip
+        self.start()
         for step in range(self.num_steps):
-            aggregate = self.aggregates[step](graph.mean(state))
-            update = self.aggregate_weight * aggregate + self.self_weight * state + self.skip_weight * skip
-            update = self.correct(update, state, graph, step)
-            if step == self.num_steps - 1:
-                update = graph.sqrt_degree * update
-            state = self.updates[step](update)
-        return torch.as_tensor(state)
+            state = coder.encode(update, step)
+            mean = self.aggregates[step](graph.mean(state))
+            update = self.aggregate_weight * mean + self.self_weight * state + self.skip_weight * skip
+            update = self.correct(update, state, mean, graph, step)
+        return torch.as_tensor(self.updates[-1](graph.sqrt_degree * update))
 
-    def start(self, graph: TorchGraph) -> None:
+    def start(self) -> None:
         """Prepare one forward pass; nothing to do without a correction."""
 
-    def correct(self, update: Tensor, state: Tensor, graph: TorchGraph, step: int) -> Tensor:
-        """Return the update with the correction of this step; none by default."""
+    def correct(self, update: Tensor, state: Tensor, mean: Tensor, graph: TorchGraph, step: int) -> Tensor:
+        """Return the update with the correction of this step; none by default.
+
+        Args:
+            update: v without a correction [N, F].
+            state: Messages m^_k [N, F].
+            mean: Their aggregate [N, F].
+            graph: Graph.
+            step: k.
+        """
         return update
 
     def to_op(self, source: int) -> DiffuseOp:
@@ -116,6 +126,7 @@ class Diffusion(Propagation):
             message=self.message.law(),
             aggregates=laws(self.aggregates),
             updates=laws(self.updates),
+            coding=self.quant.message_coding,
         )
 
 

@@ -80,6 +80,11 @@ class ElasticPropagation(Propagation):
             )
         if norm not in NORMS:
             raise ArgumentError(f"Expected `norm` to be one of {', '.join(NORMS)} (got {norm!r}). Use l21.")
+        if quant.message_coding != "plain":
+            raise ArgumentError(
+                f"Expected coding plain for elastic propagation (got {quant.message_coding}). "
+                "Codings are for linear propagations: smp, appnp, gcn."
+            )
         self.l1_weight = l1_weight
         self.norm = norm
         self.gamma = 1.0 / (1.0 + l2_weight)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.schema import DiffuseOp
@@ -26,7 +26,10 @@ class SMPPropagation(Diffusion):
         lam    += eta_lam (epsilon E - s^2 - tr(Delta' L Delta))          s += 2 eta_s lam s
 
     In training the multipliers run beside the layers and restart in each pass; evaluation and
-    export use the multiplier each layer had in the latest training pass.
+    export use the multiplier each layer had in the latest training pass. With coding "delta" the
+    neighbours already have the change of the state, so Delta is what was sent in this layer,
+    m^_k - m^_{k-1}, and costs no second aggregation; the first layer then has no correction, and
+    coding "feedback" has none at all.
 
     Args:
         smoothness: mu.
@@ -45,9 +48,9 @@ class SMPPropagation(Diffusion):
 
     Reference:
         Wang et al. 2023 (arXiv 2308.14949), multipliers after Platt and Barr 1987; DESIGN 2.2.
-        Departures: computed in the state u = D^-1/2 h; eta_lam scales with 1 / E, so that one value
-        serves graphs of all sizes; no gradient flows through the multipliers; Delta is taken after
-        its quantization.
+        Departures: computed in the state u = D^-1/2 h; with coding "delta" Delta is that of the layer
+        before; eta_lam scales with 1 / E, so that one value serves graphs of all sizes; no gradient
+        flows through the multipliers; Delta is taken after its quantization.
     """
 
     multipliers: Tensor
@@ -81,32 +84,46 @@ class SMPPropagation(Diffusion):
         self.self_weight = 0.0 if abs(self_weight) < 1e-12 else self_weight
         self.aggregate_weight = smoothness * step_size
         self.skip_weight = step_size
-        self.deltas = self.make_stages("messages", is_whole=True)
-        self.delta_aggregates = self.make_stages("aggregates", is_whole=True)
+        is_plain = quant.message_coding == "plain"
+        self.deltas = self.make_stages("messages", is_whole=True) if is_plain else nn.ModuleList()
+        self.delta_aggregates = self.make_stages("aggregates", is_whole=True) if is_plain else nn.ModuleList()
         self.register_buffer("multipliers", torch.zeros(num_steps))
         self._multiplier = self._slack = 1e-3
+        self._before = (torch.empty(0), torch.empty(0))
 
-    def start(self, graph: TorchGraph) -> None:
+    def start(self) -> None:
         """Restart multiplier and slack."""
         self._multiplier = self._slack = 1e-3
 
-    def correct(self, update: Tensor, state: Tensor, graph: TorchGraph, step: int) -> Tensor:
+    def correct(self, update: Tensor, state: Tensor, mean: Tensor, graph: TorchGraph, step: int) -> Tensor:
         """Return the update plus 2 eta lam L Delta (public: A^ Delta), and move the multiplier in training."""
+        if self.quant.message_coding == "feedback":
+            return update
         if self.training:
             self.multipliers[step] = self._multiplier
-        delta = self.deltas[step](update - state)
-        mean = self.delta_aggregates[step](graph.mean(delta))
+        if self.quant.message_coding == "plain":
+            delta = self.deltas[step](update - state)
+            delta_mean = self.delta_aggregates[step](graph.mean(delta))
+        else:
+            before, self._before = self._before, (state, mean)
+            if step == 0:
+                return update
+            delta, delta_mean = state - before[0], mean - before[1]
         weight = 2.0 * self.step_size * float(self.multipliers[step])
-        corrected: Tensor = update + weight * (mean if self.variant == "public" else delta - mean)
+        corrected: Tensor = update + weight * (delta_mean if self.variant == "public" else delta - delta_mean)
         if self.training:
-            self._move_multiplier(delta.detach(), mean.detach(), graph)
+            self._move_multiplier(delta.detach(), delta_mean.detach(), graph)
         return corrected
 
     def to_op(self, source: int) -> DiffuseOp:
         """Return the operation of the engine, multipliers frozen to one number for each layer."""
         op = super().to_op(source)
+        if self.quant.message_coding == "feedback":
+            return op
         # The file holds float32; so does every backend that multiplies by these.
         weights = tuple(float(np.float32(2.0 * self.step_size * float(m))) for m in self.multipliers)
+        if self.quant.message_coding == "delta":
+            weights = (0.0, *weights[1:])
         is_public = self.variant == "public"
         return DiffuseOp(
             **{

@@ -18,6 +18,7 @@ QUANTIZERS: Registry[type[Quantizer]] = Registry("quantizer")
 """Quantizers by name."""
 
 TRAINED_GRANULARITIES = ("per_tensor", "per_channel")
+GRIDS = ("integer", "half")
 
 
 class Quantizer(nn.Module, ABC):
@@ -32,9 +33,11 @@ class Quantizer(nn.Module, ABC):
         num_channels: Columns of the tensor; only read for `per_channel`.
         granularity: "per_tensor" or "per_channel" (columns).
         is_weight: Whether the tensor is a parameter: its range is that of its latest value.
+        grid: Levels of a signed tensor at 1 and 2 bits: "integer" has a level at 0, "half" levels
+            half a step off it, as many above as below. Quantizers with a grid of their own ignore it.
 
     Raises:
-        ArgumentError: unknown width or granularity, or a quantizer is used before its first batch.
+        ArgumentError: unknown width, granularity or grid, or a quantizer is used before its first batch.
 
     Shapes:
         x: [N, F] float32, or [E] float32 for the stored entries of a sparse matrix.
@@ -43,10 +46,19 @@ class Quantizer(nn.Module, ABC):
     is_initialised: Tensor
 
     def __init__(
-        self, num_bits: int, *, num_channels: int = 1, granularity: str = "per_tensor", is_weight: bool = False
+        self,
+        num_bits: int,
+        *,
+        num_channels: int = 1,
+        granularity: str = "per_tensor",
+        is_weight: bool = False,
+        grid: str = "integer",
     ) -> None:
         super().__init__()
         self.num_bits = check_num_bits(num_bits)
+        if grid not in GRIDS:
+            raise ArgumentError(f"Expected `grid` to be one of {', '.join(GRIDS)} (got {grid!r}). Use half.")
+        self.has_half_grid = grid == "half" and num_bits <= 2
         if granularity not in TRAINED_GRANULARITIES:
             raise ArgumentError(
                 f"Expected `granularity` to be one of {', '.join(TRAINED_GRANULARITIES)} (got {granularity!r}). "

@@ -50,10 +50,10 @@ class LSQ(Quantizer):
     def torch_law(self) -> TorchLaw:
         """Return the law of the current step."""
         step = self.log_step.exp()
-        is_binary_signed = bool(self.is_signed) and self.num_bits == 1
-        zero = float(1 << (self.num_bits - 1)) if self.is_signed and not is_binary_signed else 0.0
-        zero_point = torch.full_like(step, zero, requires_grad=False)
-        phase = torch.full_like(step, 0.5 if is_binary_signed else 0.0, requires_grad=False)
+        is_half = bool(self.is_signed) and (self.num_bits == 1 or self.has_half_grid)
+        below = self.qmax // 2 if is_half else self.qmax // 2 + 1
+        zero_point = torch.full_like(step, float(below) if self.is_signed else 0.0, requires_grad=False)
+        phase = torch.full_like(step, 0.5 if is_half else 0.0, requires_grad=False)
         return TorchLaw(step, zero_point, phase, self.qmax)
 
     def range_parameters(self) -> list[nn.Parameter]:

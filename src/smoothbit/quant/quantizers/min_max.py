@@ -13,18 +13,26 @@ MIN_SCALE = 1e-12
 """Floor of a step, so that an all-zero tensor has a finite law."""
 
 
-def grid_over(lo: Tensor, hi: Tensor, num_bits: int) -> tuple[Tensor, Tensor, Tensor]:
+def grid_over(lo: Tensor, hi: Tensor, num_bits: int, *, is_half: bool = False) -> tuple[Tensor, Tensor, Tensor]:
     """Return (scale, zero_point, phase) of the grid over [lo, hi], tensors of one shape.
 
     The zero point is rounded to an integer, so that 0 is exact. At 1 bit a signed range keeps
     its real zero point, split into integer part and phase: a grid through 0 would have only one
-    other level.
+    other level. With `is_half` a signed range is widened to [-r, r], its levels half a step off 0.
 
     Reference:
-        DESIGN 2.1. Departure: the real zero point at 1 bit.
+        DESIGN 2.1. Departures: the real zero point at 1 bit; the half-integer grid.
     """
     qmax = float((1 << num_bits) - 1)
+    if is_half:
+        is_signed = (lo < 0) & (hi > 0)
+        reach = torch.maximum(-lo, hi)
+        lo, hi = torch.where(is_signed, -reach, lo), torch.where(is_signed, reach, hi)
     scale = ((hi - lo) / qmax).clamp(min=MIN_SCALE)
+    if is_half:
+        half = torch.where(is_signed, 0.5, 0.0)
+        below = torch.where(is_signed, (qmax - 1) / 2, (-lo / scale).detach().round().clamp(0, qmax))
+        return scale, below, half
     real_zero = (-lo / scale).detach()
     if num_bits > 1:
         return scale, real_zero.round().clamp(0, qmax), torch.zeros_like(real_zero)
@@ -57,7 +65,9 @@ class MinMax(Quantizer):
 
     def torch_law(self) -> TorchLaw:
         """Return the law over the observed range."""
-        return TorchLaw(*grid_over(self.observer.lo, self.observer.hi, self.num_bits), self.qmax)
+        return TorchLaw(
+            *grid_over(self.observer.lo, self.observer.hi, self.num_bits, is_half=self.has_half_grid), self.qmax
+        )
 
     def range_parameters(self) -> list[nn.Parameter]:
         """None: the range is observed, not learned."""

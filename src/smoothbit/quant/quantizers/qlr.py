@@ -56,7 +56,7 @@ class QLR(MinMax):
         return [self.log_alpha]
 
     def _law(self, alpha: Tensor, lo: Tensor, hi: Tensor) -> TorchLaw:
-        return TorchLaw(*grid_over(alpha * lo, alpha * hi, self.num_bits), self.qmax)
+        return TorchLaw(*grid_over(alpha * lo, alpha * hi, self.num_bits, is_half=self.has_half_grid), self.qmax)
 
 
 @QUANTIZERS.register("bt")
