@@ -1,8 +1,8 @@
 """Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, two graphs.
 
 Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, that with an order of
-nodes 1.1, and must never change: they are what an older smoothbit left on a user's disk. A later format
-gets files of its own.
+nodes 1.1, that with a coding 1.2, and must never change: they are what an older smoothbit left on a
+user's disk. A later format gets files of its own.
 """
 
 from __future__ import annotations
@@ -68,6 +68,27 @@ def tiny_float_model() -> PackedModel:
     return PackedModel(Plan(ops, scores=3), info)
 
 
+def tiny_delta_model() -> PackedModel:
+    """Features [*, 3] -> linear 2 -> 3 delta-coded steps at 2 bits, the last two corrected."""
+    weight = f32(1, -2, 3, 0.5, 0, -1).reshape(3, 2)
+    diffuse = DiffuseOp(
+        source=2,
+        num_steps=3,
+        self_weight=0.0,
+        aggregate_weight=0.9,
+        skip_weight=0.1,
+        correction_self=(0.0, 0.25, 0.125),
+        correction_aggregate=(0.0, -0.25, -0.125),
+        message=per_tensor_law(2, 0.4, 1, 0.5),
+        aggregates=(None, None, None),
+        updates=(per_tensor_law(2, 0.2, 1), per_tensor_law(2, 0.1, 1, 0.5), None),
+        coding="delta",
+    )
+    ops = (FeaturesOp(0, 3, None), LinearOp(1, weight, None, True, per_tensor_law(2, 0.5)), diffuse)
+    info = ModelInfo("SMPNet", "qlr", 2, "smoothness_aware", "Tiny", "public", 2, "0.1.0")
+    return PackedModel(Plan(ops, scores=3, embedding=2), info)
+
+
 def tiny_adjacency() -> CSR:
     """5 nodes: a hub 0, a self-loop at 2, node 4 without neighbours."""
     return csr_from_coo([0, 0, 0, 1, 2, 2, 3], [1, 2, 3, 0, 0, 2, 0], 5, 5)
@@ -96,6 +117,7 @@ def tiny_ordered_graph() -> GraphFile:
 def write_all(folder: Path) -> None:
     write_model(folder / "tiny_model.smoothbit", tiny_model())
     write_model(folder / "tiny_float_model.smoothbit", tiny_float_model())
+    write_model(folder / "tiny_delta_model.smoothbit", tiny_delta_model())
     write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
     write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
     write_graph(folder / "tiny_ordered_graph.smoothbit", tiny_ordered_graph())

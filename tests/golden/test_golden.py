@@ -15,6 +15,7 @@ FOLDER = Path(__file__).parent
 READERS = {
     "tiny_model": read_model,
     "tiny_float_model": read_model,
+    "tiny_delta_model": read_model,
     "tiny_sparse_graph": read_graph,
     "tiny_dense_graph": read_graph,
     "tiny_ordered_graph": read_graph,
@@ -142,3 +143,14 @@ def test_order_decodes_from_the_document_alone():
     # Everything else is as in the file without an order, of format 1.0.
     assert decode("tiny_dense_graph")[0]["format_version"] == "1.0"
     assert tensors == decode("tiny_dense_graph")[1]
+
+
+def test_coding_decodes_from_the_document_alone():
+    metadata, tensors = decode("tiny_delta_model")
+    plan = json.loads(metadata["plan"])
+    diffuse = plan["ops"][2]
+    laws = decode_laws(plan, tensors)
+    scales = [laws[k][1][0] for k in (diffuse["message"], *diffuse["updates"][:-1])]
+    assert (metadata["format_version"], diffuse["coding"]) == ("1.2", "delta")
+    assert [scale / min(scales) for scale in scales] == [4, 2, 1]
+    assert tensors["2.correction"] == ([2, 3], [0, 0.25, 0.125, 0, -0.25, -0.125])

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, PackedTensor
 from smoothbit.formats.schema import DiffuseOp, FeaturesOp, LinearOp, ModelInfo, Plan
-from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
 from smoothbit.numerics.node_order import NodeOrder
@@ -161,3 +161,34 @@ def diffusions(draw, source, width):
         deltas=column(laws(width)) if is_corrected else (),
         delta_aggregates=column(maybe) if is_corrected else (),
     )
+
+
+@st.composite
+def coded_plans(draw, width, codings=("feedback", "delta")):
+    """Dense features of `width` columns, then a propagation with coded messages and float32 scores."""
+    coding = draw(st.sampled_from(codings))
+    steps, num_bits = draw(st.integers(1, 5)), draw(st.sampled_from([1, 2, 4, 8]))
+    unit = draw(st.floats(2.0**-10, 0.125, width=32))
+    grid = st.tuples(st.integers(0, 5), st.integers(0, (1 << num_bits) - 1), st.sampled_from([0.0, -0.5, 0.5]))
+    messages = [
+        per_tensor_law(num_bits, unit * 2.0**exponent, zero_point, phase)
+        for exponent, zero_point, phase in draw(st.lists(grid, min_size=steps, max_size=steps))
+    ]
+    corrections = st.lists(st.sampled_from([0.0, 0.25, -0.5]), min_size=steps - 1, max_size=steps - 1)
+    is_corrected = coding == "delta" and draw(st.booleans())
+    correction_self, correction_aggregate = ((0.0, *draw(corrections)) if is_corrected else () for _ in range(2))
+    diffuse = DiffuseOp(
+        1,
+        steps,
+        self_weight=draw(st.sampled_from([0.0, 0.25])),
+        aggregate_weight=0.7,
+        skip_weight=draw(st.sampled_from([0.0, 0.1])),
+        correction_self=correction_self,
+        correction_aggregate=correction_aggregate,
+        message=messages[0],
+        aggregates=(None,) * steps,
+        updates=(*messages[1:], None),
+        coding=coding,
+    )
+    inputs = draw(st.none() | st.just(per_tensor_law(num_bits, unit, 1)) | laws(width, st.just("per_tensor")))
+    return Plan((FeaturesOp(0, width, inputs), diffuse), 2)

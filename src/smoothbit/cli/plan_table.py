@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Op, Plan
+from smoothbit.formats.schema import ElasticOp, FeaturesOp, LinearOp, Op, Plan
 from smoothbit.numerics.affine import AffineLaw
 
 FLOAT32_BYTES = 4
@@ -34,8 +34,10 @@ def _shape(op: Op) -> str:
         return f"{op.num_features} features"
     if isinstance(op, LinearOp):
         return f"{op.weight.shape[0]} x {op.weight.shape[1]}{', ReLU' if op.has_relu else ''}"
-    corrected = isinstance(op, DiffuseOp) and bool(op.correction_self)
-    return f"{op.num_steps} steps{', corrected' if corrected else ''}"
+    if isinstance(op, ElasticOp):
+        return f"{op.num_steps} steps"
+    coding = "" if op.coding == "plain" else f", {op.coding}-coded"
+    return f"{op.num_steps} steps{coding}{', corrected' if op.correction_self else ''}"
 
 
 def _bits(op: Op) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 
 from smoothbit import kernels
 from smoothbit.engine.graph import Incidence
-from smoothbit.kernels import Epilogue, Out, Term
+from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, Out, Term
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, unpack
@@ -58,6 +58,16 @@ class Backend(Protocol):
 
     def take_rows(self, source: Out, rows: Int32Array) -> Out:
         """Return the given rows of packed codes or float32 values: change the order of nodes."""
+        ...
+
+    def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
+        """Return room for the messages and sums of a delta-coded propagation."""
+        ...
+
+    def delta_step(
+        self, graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
+    ) -> UInt8Array | Float32Array:
+        """Add gathered differences to `state`, then finish the step."""
         ...
 
     def dual_update(
@@ -135,6 +145,17 @@ class KernelBackend:
         """Return the given rows of packed codes or float32 values: change the order of nodes."""
         out = aligned_bytes(len(rows), source.shape[1] * source.itemsize).view(source.dtype)
         return kernels.take_rows(source, rows, out=out, num_threads=self.num_threads)
+
+    def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
+        """Return room for the messages and sums of a delta-coded propagation."""
+        return kernels.delta_state(graph, num_channels, num_bits, bound)
+
+    def delta_step(
+        self, graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
+    ) -> UInt8Array | Float32Array:
+        """Add gathered differences to `state`, then finish the step."""
+        out = new_rows(graph.num_rows, step.epilogue)
+        return kernels.delta_step(graph, source, num_bits, state, step, out=out, num_threads=self.num_threads)
 
     def dual_update(
         self,

@@ -12,6 +12,7 @@ from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.ops import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
 from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.formats.coding import delta_grid
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
 from smoothbit.kernels import check_accumulator
@@ -97,6 +98,8 @@ def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
             for law in laws:
                 if law is not None:
                     check_accumulator(graph.max_degree, law.qmax, 1)
+            if isinstance(op, DiffuseOp) and op.coding == "delta":
+                check_accumulator(graph.max_degree, delta_grid(op).bounds[-1])
 
 
 def _source_bound(op: object) -> int:

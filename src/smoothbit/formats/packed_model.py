@@ -17,7 +17,8 @@ from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray
 
 MODEL_FORMAT = "smoothbit-model"
-MODEL_VERSION = "1.0"
+MODEL_VERSION = "1.2"
+PLAIN_VERSION = "1.0"
 INFO_TEXTS = ("model", "quantizer", "propagation", "dataset", "split", "library_version")
 MODEL_BITS = (1, 2, 4, 8, 32)
 MAX_CLASSES = (1 << 31) - 1
@@ -103,7 +104,9 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
         raise ArgumentError(
             expected("info", "JSON-able with finite numbers", str(error), "Convert NumPy numbers with `.item()`")
         ) from error
-    metadata = {"format": MODEL_FORMAT, "format_version": MODEL_VERSION, "plan": to_json(plan), "info": info}
+    is_plain = all(getattr(op, "coding", "plain") == "plain" for op in model.plan.ops)
+    version = PLAIN_VERSION if is_plain else MODEL_VERSION
+    metadata = {"format": MODEL_FORMAT, "format_version": version, "plan": to_json(plan), "info": info}
     return tensors, metadata
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from smoothbit.errors import SchemaError, ValueRangeError
+from smoothbit.formats.coding import CODINGS, check_coding
 from smoothbit.formats.law_table import check_width, read_laws
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.record import Record, TensorShelf, check_integer, unknown
@@ -155,8 +156,10 @@ class _PlanReader:
             updates=self._laws(record, "updates", width, (steps,)),
             deltas=self._laws(record, "deltas", width, lengths),
             delta_aggregates=self._laws(record, "delta_aggregates", width, lengths),
+            coding=_coding(record),
         )
         _check_messages(op, record, (op.aggregates, op.deltas, op.delta_aggregates))
+        check_coding(op, record.where)
         return op, width
 
     def _elastic(self, record: Record) -> tuple[Op, int]:
@@ -205,6 +208,13 @@ class _PlanReader:
         return tuple(self._law(item, f"{record.path(name)}[{k}]", width) for k, item in enumerate(items))
 
 
+def _coding(record: Record) -> str:
+    name = record.optional_text("coding") or "plain"
+    if name not in CODINGS:
+        raise unknown(record.is_newer, SchemaError, record.path("coding"), f"one of {', '.join(CODINGS)}", name)
+    return name
+
+
 def _positive(record: Record, name: str) -> float:
     value = record.number(name)
     if value <= 0:
@@ -221,7 +231,7 @@ def _check_messages(op: DiffuseOp | ElasticOp, record: Record, inner: tuple[Laws
     if None in op.updates[:-1]:
         rule = "laws; only the last may be null"
         raise ValueRangeError(expected(record.path("updates"), rule, op.updates.index(None)))
-    if isinstance(op, DiffuseOp) and op.correction_self:
+    if isinstance(op, DiffuseOp) and op.correction_self and op.coding == "plain":
         needed = [k for k, factor in enumerate(op.correction_aggregate) if factor != 0]
         if needed and (not op.deltas or any(op.deltas[k] is None for k in needed)):
             raise ValueRangeError(

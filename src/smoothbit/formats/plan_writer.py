@@ -77,6 +77,7 @@ def _diffuse(op: DiffuseOp, prefix: str, laws: LawWriter, tensors: dict[str, Any
         "updates": _indices(op.updates, laws),
         "deltas": _indices(op.deltas, laws),
         "delta_aggregates": _indices(op.delta_aggregates, laws),
+        **({} if op.coding == "plain" else {"coding": op.coding}),
     }
 
 

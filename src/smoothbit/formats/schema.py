@@ -68,6 +68,9 @@ class DiffuseOp:
         v     = c_agg a_k + c_self m_k + c_skip u_0 + correction_self[k] delta + correction_aggregate[k] b_k
         m_{k+1} = update_k(v)        last step: out = update_{K-1}(D^1/2 v), or D^1/2 v in float32
 
+    What a node sends is m_k (`coding` plain), m_k and what was lost before (feedback), or the difference
+    to what its neighbours hold already (delta); `formats.coding` has the rules.
+
     Args:
         source: Value read [N, F].
         num_steps: K >= 1.
@@ -81,6 +84,7 @@ class DiffuseOp:
         updates: Laws of m_{k+1} [K]; the last may be None: float32 scores.
         deltas: Laws of delta [K], or empty.
         delta_aggregates: Laws of b_k [K], or empty.
+        coding: "plain", "feedback" or "delta".
     """
 
     kind: ClassVar[str] = "diffuse"
@@ -96,6 +100,7 @@ class DiffuseOp:
     updates: Laws
     deltas: Laws = ()
     delta_aggregates: Laws = ()
+    coding: str = "plain"
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,22 @@ Every operator writes into `out` when it is given. `num_threads=None` uses up to
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
-from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.errors import ArgumentError
 from smoothbit.kernels import isa as isa
 from smoothbit.kernels import reference
+from smoothbit.kernels.delta import DeltaState as DeltaState
+from smoothbit.kernels.delta import DeltaStep as DeltaStep
+from smoothbit.kernels.delta import delta_state as delta_state
+from smoothbit.kernels.delta import delta_state_width
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
 from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
+from smoothbit.kernels.output import aligned_row_bytes as aligned_row_bytes
+from smoothbit.kernels.output import output_rows, perform_reference, store, thread_count
 from smoothbit.kernels.program import Call as Call
 from smoothbit.kernels.program import Out as Out
 from smoothbit.kernels.program import PythonCall as PythonCall
@@ -33,6 +37,8 @@ from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UIn
 
 __all__ = [
     "Call",
+    "DeltaState",
+    "DeltaStep",
     "Epilogue",
     "Out",
     "PythonCall",
@@ -40,6 +46,8 @@ __all__ = [
     "Term",
     "aligned_row_bytes",
     "check_accumulator",
+    "delta_state",
+    "delta_step",
     "gemm",
     "isa",
     "pack",
@@ -92,14 +100,64 @@ def spmm(
     check_packed("source", source, graph.num_cols, epilogue.num_channels, num_bits)
     if weights is not None:
         check_array("weights", weights, INT16, (graph.num_entries,))
-    out = _output(prepared, graph.num_rows, out)
-    threads = _threads(num_threads)
+    out = output_rows(prepared, graph.num_rows, out)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _perform_reference(partial(reference.spmm, graph, source, num_bits, weights, epilogue), out)
+        return perform_reference(partial(reference.spmm, graph, source, num_bits, weights, epilogue), out)
     call = isa.extension().Spmm(graph.indptr, graph.indices, weights, source, num_bits, prepared.native, out, threads)
     return perform(call, out)
+
+
+def delta_step(
+    graph: CSR,
+    source: UInt8Array,
+    num_bits: int,
+    state: DeltaState,
+    step: DeltaStep,
+    *,
+    out: UInt8Array | Float32Array | None = None,
+    num_threads: int | None = None,
+) -> UInt8Array | Float32Array:
+    """Add gathered differences to messages and sums in place, then finish the step (`kernels.delta`).
+
+    Args:
+        graph: N rows of entries, columns in [0, N).
+        source: Packed codes of the differences [N, stride], uint8, stride >= B.
+        num_bits: Width of the codes: 1, 2, 4 or 8.
+        state: Messages and sums, made by `delta_state` for this graph and width.
+        step: Parameters.
+        out: As in `spmm`; not overlapping `source`.
+        num_threads: Threads, or None for the default.
+
+    Returns:
+        `out`, or a new array with rows of exactly B bytes.
+
+    Raises:
+        ShapeError: an array has the wrong shape, dtype or layout.
+        ArgumentError: an unknown width, an epilogue with parts that a step has not, or `num_threads` < 1.
+    """
+    check_num_bits(num_bits)
+    e = step.epilogue
+    prepared = _prepare_with_sum(e)
+    others = (e.col_term, e.col_bias, e.aggregate, e.has_relu or None, *e.terms[1:])
+    if e.row_scale is None or any(part is not None for part in others):
+        raise ArgumentError(
+            "Expected `step.epilogue` to have a `col_scale`, a `row_scale`, at most one term, `output_row_scale` and "
+            f"`output` alone (got {e}). Use `spmm` for other epilogues."
+        )
+    check_packed("source", source, graph.num_rows, e.num_channels, num_bits)
+    room = delta_state_width(e.num_channels, num_bits)
+    for name in ("messages", "sums"):
+        check_array(f"state.{name}", getattr(state, name), INT16, (graph.num_rows, room))
+    check_array("state.wide_sums", state.wide_sums, INT32, (None, room))
+    check_array("state.slots", state.slots, INT32, (graph.num_rows,))
+    out = output_rows(prepared, graph.num_rows, out)
+    thread_count(num_threads)
+    if out.size == 0:
+        return out
+    return perform_reference(partial(reference.delta_step, graph, source, num_bits, state, step), out)
 
 
 def gemm(
@@ -143,12 +201,12 @@ def gemm(
     _require_sum(prepared)
     check_packed("source", source, None, depth, num_bits)
     check_packed("weight", weight, depth, epilogue.num_channels, weight_bits)
-    out = _output(prepared, len(source), out)
-    threads = _threads(num_threads)
+    out = output_rows(prepared, len(source), out)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _perform_reference(partial(_reference_gemm, source, num_bits, depth, weight, weight_bits, epilogue), out)
+        return perform_reference(partial(_reference_gemm, source, num_bits, depth, weight, weight_bits, epilogue), out)
     call = isa.extension().Gemm(source, num_bits, depth, weight, weight_bits, prepared.native, out, threads)
     return perform(call, out)
 
@@ -186,12 +244,12 @@ def requantize(
         )
     if sums is not None:
         check_array("sums", sums, INT32, (num_rows, epilogue.num_channels))
-    out = _output(prepared, num_rows, out)
-    threads = _threads(num_threads)
+    out = output_rows(prepared, num_rows, out)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _perform_reference(partial(_reference_requantize, sums, num_rows, epilogue), out)
+        return perform_reference(partial(_reference_requantize, sums, num_rows, epilogue), out)
     return perform(isa.extension().Requantize(sums, num_rows, prepared.native, out, threads), out)
 
 
@@ -223,11 +281,11 @@ def pack(
     if out is None:
         out = np.empty((len(codes), row_bytes), dtype=np.uint8)
     check_packed("out", out, len(codes), codes.shape[1], num_bits)
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        _store(packing.pack(codes, num_bits), out)
+        store(packing.pack(codes, num_bits), out)
     else:
         isa.extension().pack(codes, num_bits, out, threads)
     return out
@@ -262,7 +320,7 @@ def unpack(
     if out is None:
         out = np.empty((len(packed), num_channels), dtype=np.uint8)
     check_array("out", out, UINT8, (len(packed), num_channels))
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
@@ -316,11 +374,11 @@ def spmm_f32(
     if out is None:
         out = np.empty(shape, dtype=np.float32)
     check_array("out", out, FLOAT32, shape)
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _perform_reference(partial(reference.spmm_f32, graph, source, row_scale, scale, skip, skip_scale), out)
+        return perform_reference(partial(reference.spmm_f32, graph, source, row_scale, scale, skip, skip_scale), out)
     values = graph.values
     call = isa.extension().SpmmF32(
         graph.indptr, graph.indices, values, source, row_scale, scale, skip, skip_scale, out, threads
@@ -349,32 +407,13 @@ def take_rows(source: Out, rows: Int32Array, *, out: Out | None = None, num_thre
     if out is None:
         out = np.empty((len(rows), source.shape[1]), dtype=source.dtype)
     check_array("out", out, source.dtype, (len(rows), source.shape[1]))
-    threads = _threads(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
     if isa.chosen() == "numpy":
-        return _perform_reference(partial(np.take, source, rows, axis=0), out)
+        return perform_reference(partial(np.take, source, rows, axis=0), out)
     call = isa.extension().TakeRows(source.view(np.uint8), rows, out.view(np.uint8), threads)
     return perform(call, out)
-
-
-def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
-    """Return the row stride the kernels like best: B rounded up to 1, 2, 4, 8, 16 or a multiple of 32.
-
-    Args:
-        num_channels: F.
-        num_bits: 1, 2, 4 or 8.
-
-    Returns:
-        Bytes; a row of at most 64 bytes then never crosses a cache line of an aligned array.
-
-    Raises:
-        ArgumentError: an unknown width.
-    """
-    row_bytes = packed_row_bytes(num_channels, check_num_bits(num_bits))
-    if row_bytes <= 16:
-        return 1 << max(row_bytes - 1, 0).bit_length()
-    return (row_bytes + 31) // 32 * 32
 
 
 def check_accumulator(max_terms: int, source_qmax: int, weight_bound: int = 1) -> None:
@@ -413,47 +452,9 @@ def _require_row_term(prepared: Prepared) -> None:
         raise ArgumentError("Expected `row_term` to be given with `col_term` (got None). Only gemm computes it.")
 
 
-def _output(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Float32Array:
-    if prepared.num_rows is not None and prepared.num_rows != num_rows:
-        raise ShapeError(
-            f"Expected the row arrays and terms of `epilogue` to have {num_rows} rows (got {prepared.num_rows}). "
-            "Make the epilogue for this graph."
-        )
-    if out is None:
-        return np.empty((num_rows, prepared.out_width), dtype=prepared.out_dtype)
-    is_packed = prepared.out_dtype == UINT8
-    check_array("out", out, prepared.out_dtype, (num_rows, None if is_packed else prepared.out_width))
-    if out.shape[1] < prepared.out_width:
-        raise ShapeError(
-            f"Expected `out` to have rows of at least {prepared.out_width} bytes (got {out.shape[1]}). "
-            "Use `aligned_row_bytes`."
-        )
-    checked: UInt8Array | Float32Array = out
-    return checked
-
-
-def _threads(num_threads: int | None) -> int:
-    """Return the count as the native module takes it: a negative one is an upper bound."""
-    if num_threads is None:
-        return -isa.default_num_threads()
-    if num_threads < 1:
-        raise ArgumentError(f"Expected `num_threads` to be >= 1 (got {num_threads}). Use None for the default.")
-    return num_threads
-
-
-def _perform_reference(function: Callable[[], Any], out: Out) -> Out:
-    return perform(PythonCall(lambda: _store(function(), out)), out)
-
-
 def _reference_requantize(sums: Int32Array | None, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     wide = None if sums is None else sums.astype(np.int64)
     return reference.apply_epilogue(wide, num_rows, epilogue)
-
-
-def _store(result: UInt8Array | Float32Array, out: UInt8Array | Float32Array) -> UInt8Array | Float32Array:
-    out[:, : result.shape[1]] = result
-    out[:, result.shape[1] :] = 0
-    return out
 
 
 def _reference_gemm(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from smoothbit.kernels.delta import DeltaState, DeltaStep
 from smoothbit.kernels.epilogue import Epilogue, Term
 from smoothbit.numerics.affine import quantize
 from smoothbit.numerics.csr import CSR
@@ -81,6 +82,35 @@ def spmm(
     """Gather and add packed rows; see `smoothbit.kernels.spmm`."""
     sums = sum_rows(graph, unpack(source, num_bits, epilogue.num_channels), weights)
     return apply_epilogue(sums, graph.num_rows, epilogue)
+
+
+def delta_step(
+    graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
+) -> UInt8Array | Float32Array:
+    """Add differences to messages and sums, then finish; see `smoothbit.kernels.delta_step`."""
+    e = step.epilogue
+    assert e.col_scale is not None
+    assert e.row_scale is not None
+    codes = unpack(source, num_bits, e.num_channels)
+    changes = (2 * codes.astype(np.int64) - step.center) << step.exponent
+    sum_changes = sum_rows(graph, codes, None)
+    sum_changes = (2 * sum_changes - step.center * graph.row_lengths[:, None]) << step.exponent
+    messages, sums = state.load(e.num_channels) if not step.is_first else (np.int64(0), np.int64(0))
+    messages, sums = changes + messages, sum_changes + sums
+    state.save(messages, sums)
+    own, mean = messages.astype(np.float32), sums.astype(np.float32) * e.col_scale * e.row_scale[:, None]
+    y = mean if step.message_scale == 0 else mean + own * step.message_scale
+    for term in e.terms:
+        y = y + _term_values(term, e.num_channels)
+    if step.change_scale != 0:
+        y = y + changes.astype(np.float32) * step.change_scale
+    if step.sum_change_scale != 0:
+        y = y + sum_changes.astype(np.float32) * step.sum_change_scale * e.row_scale[:, None]
+    if step.known_scale != 0:
+        y = y - own * step.known_scale
+    if e.output_row_scale is not None:
+        y = y * e.output_row_scale[:, None]
+    return y if e.output is None else pack(quantize(y, e.output), e.output.num_bits)
 
 
 def gemm(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from smoothbit.engine.graph import Incidence, PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
-from smoothbit.kernels import Epilogue, Out, Term
+from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
 from smoothbit.nn.models import SMPNet
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
@@ -72,6 +72,39 @@ class TorchBackend:
     def take_rows(self, source: Out, rows: Int32Array) -> Out:
         """Return the given rows of packed codes or float32 values: change the order of nodes."""
         return cast("Out", torch.from_numpy(source)[torch.from_numpy(rows).long()].numpy())
+
+    def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
+        """Return room for the messages and sums of a delta-coded propagation."""
+        return delta_state(graph, num_channels, num_bits, bound)
+
+    def delta_step(
+        self, graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
+    ) -> UInt8Array | Float32Array:
+        """Add gathered differences to `state`, then finish the step; the integers are exact in float64."""
+        e = step.epilogue
+        codes = torch.from_numpy(unpack(source, num_bits, e.num_channels)).double()
+        degree = torch.from_numpy(graph.row_lengths)[:, None].double()
+        unit = 2.0**step.exponent
+        changes = unit * (2 * codes - step.center)
+        sum_changes = unit * (2 * (self._matrix(graph, None) @ codes) - step.center * degree)
+        messages, sums = changes, sum_changes
+        if not step.is_first:
+            known = [torch.from_numpy(array).double() for array in state.load(e.num_channels)]
+            messages, sums = messages + known[0], sums + known[1]
+        state.save(messages.long().numpy(), sums.long().numpy())
+        row_scale = _vector(e.row_scale)[:, None]
+        y = sums.float() * _vector(e.col_scale) * row_scale
+        if step.message_scale != 0:
+            y = y + messages.float() * float(step.message_scale)
+        for term in e.terms:
+            y = y + _term(term, e.num_channels)
+        if step.change_scale != 0:
+            y = y + changes.float() * float(step.change_scale)
+        if step.sum_change_scale != 0:
+            y = y + sum_changes.float() * float(step.sum_change_scale) * row_scale
+        if step.known_scale != 0:
+            y = y - messages.float() * float(step.known_scale)
+        return _finish(y, e)
 
     def dual_update(
         self,
@@ -165,6 +198,10 @@ def _epilogue(
         y = y + _term(term, e.num_channels)
     if e.has_relu:
         y = y.clamp(min=0)
+    return _finish(y, e)
+
+
+def _finish(y: Tensor, e: Epilogue) -> UInt8Array | Float32Array:
     if e.output_row_scale is not None:
         y = y * _vector(e.output_row_scale)[:, None]
     return y.numpy() if e.output is None else _pack(y, e.output)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from smoothbit.engine.ops.coded import run_delta, run_feedback
 from smoothbit.engine.ops.context import OPS, Context
 from smoothbit.engine.values import Dense, term
-from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import DiffuseOp
 from smoothbit.kernels import Term
 
@@ -15,8 +15,14 @@ from smoothbit.kernels import Term
 def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     """Return D^1/2 u_K; `DiffuseOp` states the recurrence."""
     source = context.enter(context.dense(op.source))
-    message = context.combine([term(source, 1.0, context.graph.rsqrt_degree)], source, op.message, "message")
+    start = [term(source, 1.0, context.graph.rsqrt_degree)]
+    if op.coding == "feedback":
+        state = context.combine(start, source, None, "state0")
+        return context.leave(run_feedback(op, context, state, _skip_terms(op, context, source, state)))
+    message = context.combine(start, source, op.message, "message")
     skip = _skip_terms(op, context, source, message)
+    if op.coding == "delta":
+        return context.leave(run_delta(op, context, message, skip))
     for step in range(op.num_steps):
         message = _step(op, context, skip, message, step)
     return context.leave(message)
@@ -26,7 +32,7 @@ def _skip_terms(op: DiffuseOp, context: Context, source: Dense, message: Dense) 
     """Return the share of D^-1/2 z in every step; a float32 message is that already."""
     if op.skip_weight == 0:
         return []
-    if isinstance(message, PackedTensor):
+    if op.message is not None:
         return [term(source, op.skip_weight, context.graph.rsqrt_degree)]
     return [term(message, op.skip_weight)]
 
