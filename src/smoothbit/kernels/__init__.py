@@ -154,10 +154,17 @@ def delta_step(
     check_array("state.wide_sums", state.wide_sums, INT32, (None, room))
     check_array("state.slots", state.slots, INT32, (graph.num_rows,))
     out = output_rows(prepared, graph.num_rows, out)
-    thread_count(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
-    return perform_reference(partial(reference.delta_step, graph, source, num_bits, state, step), out)
+    if isa.chosen() == "numpy":
+        return perform_reference(partial(reference.delta_step, graph, source, num_bits, state, step), out)
+    scales = (step.message_scale, step.change_scale, step.sum_change_scale, step.known_scale)
+    call = isa.extension().Delta(
+        graph.indptr, graph.indices, source, num_bits, state.messages, state.sums, state.wide_sums, state.slots,
+        step.exponent, step.center, step.is_first, tuple(map(float, scales)), prepared.native, out, threads,
+    )  # fmt: skip
+    return perform(call, out)
 
 
 def gemm(
