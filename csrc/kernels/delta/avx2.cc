@@ -109,7 +109,7 @@ struct Step {
   __m128i last_valid;     // bits of that block that are codes
   int64_t prefetch_end;
   bool is_coded;          // the output has the width of the source and one plain law
-  bool is_plain;          // nothing but what the usual step has
+  bool is_plain;          // nothing but what a step in the middle without corrections has
   Skip skip;
 
   static SMOOTHBIT_INLINE __m128i block(const uint8_t* bytes, int64_t readable) {
@@ -198,14 +198,12 @@ template <int kBits>
 using Values = float[2][kPlanes<kBits>][kBlockBytes];
 
 template <int kBits, bool kIsShort>
-void load_values(const Step<kBits, kIsShort>& step, const Place* places, Values<kBits>& values) {
+void load_values(const Step<kBits, kIsShort>& step, const Place& place, float (*values)[kBlockBytes]) {
   constexpr int P = kPlanes<kBits>;
-  for (int half = 0; half < 2; ++half) {
-    const int64_t channel = places[half].byte * P;
-    for (int64_t i = 0; i < kBlockBytes * P; ++i)
-      values[half][i % P][i / P] =
-          channel + i < step.e.num_channels ? term_serial(step.e.terms[0], places[half].row, channel + i) : 0.0f;
-  }
+  const int64_t channel = place.byte * P;
+  for (int64_t i = 0; i < kBlockBytes * P; ++i)
+    values[i % P][i / P] =
+        channel + i < step.e.num_channels ? term_serial(step.e.terms[0], place.row, channel + i) : 0.0f;
 }
 
 template <int kBits, bool kIsShort>
@@ -221,72 +219,103 @@ void store_values(const Step<kBits, kIsShort>& step, const Place& place, const f
 }
 
 // Two blocks from their sums to their output. kIsPlain leaves out what a step in the middle without corrections has not.
+// Constants and addresses are members, so that no store makes the compiler read them again.
 template <bool kIsWide, bool kIsPlain, int kBits, bool kIsShort>
 class Finish {
  public:
   static constexpr int P = kPlanes<kBits>;
 
-  SMOOTHBIT_INLINE Finish(const Step<kBits, kIsShort>& step, const Place& low, const Place& high)
-      : step(step), e(step.e), places{low, high}, skip_codes_(_mm256_setzero_si256()), table_(_mm256_setzero_ps()) {
+  // `values` is room for floats of the output, and `skip_values` holds those of the term where it is not codes.
+  SMOOTHBIT_INLINE Finish(const Step<kBits, kIsShort>& step, const Place& low, const Place& high, Values<kBits>& values,
+                          const Values<kBits>& skip_values)
+      : step_(step), values_(values), skip_values_(skip_values), is_first_(step.args.is_first) {
     const DeltaArgs& args = step.args;
-    const int64_t shifted = int64_t{args.center} << args.exponent;
-    const int64_t centers[2] = {shifted * args.length(low.row), shifted * args.length(high.row)};
-    factor_ = 2 << args.exponent;
-    center_ = static_cast<int>(shifted);
-    low_center_ = static_cast<int>(centers[0]);
-    high_center_ = static_cast<int>(centers[1]);
-    row_scale_ = join(e.row_scale[low.row], e.row_scale[high.row]);
-    if (!kIsPlain && step.skip == Skip::values) load_values(step, places, skip_values_);
-    if (step.skip != Skip::codes) return;
-    const Term& term = e.terms[0];
-    skip_codes_ = join(step.codes(term.data, term.stride, low), step.codes(term.data, term.stride, high));
-    if (term.row_scale) term_row_scale_ = join(term.row_scale[low.row], term.row_scale[high.row]);
-    if constexpr (kBits <= 2) {
-      const __m256 codes = kBits == 1 ? _mm256_setr_ps(0, 1, 0, 1, 0, 1, 0, 1) : _mm256_setr_ps(0, 1, 2, 3, 0, 1, 2, 3);
-      table_ = term_value(codes);
+    const Epilogue& e = step.e;
+    own_ = join(step.codes(args.source, args.source_stride, low), step.codes(args.source, args.source_stride, high));
+    messages_[0] = args.messages + step.lanes_before(low);
+    messages_[1] = args.messages + step.lanes_before(high);
+    if constexpr (kIsWide) {
+      wide_[0] = step.wide(low);
+      wide_[1] = step.wide(high);
+    } else {
+      narrow_[0] = args.sums + step.lanes_before(low);
+      narrow_[1] = args.sums + step.lanes_before(high);
     }
+    const int64_t center = int64_t{args.center} << args.exponent;
+    const int low_center = static_cast<int>(center * args.length(low.row));
+    const int high_center = static_cast<int>(center * args.length(high.row));
+    factor_ = _mm256_set1_epi16(static_cast<int16_t>(2 << args.exponent));
+    center_ = _mm256_set1_epi16(static_cast<int16_t>(center));
+    if constexpr (kIsWide) {
+      wide_factor_ = _mm256_set1_epi32(2 << args.exponent);
+      centers_ = join(_mm_set1_epi32(low_center), _mm_set1_epi32(high_center));
+    } else {
+      centers_ = join(_mm_set1_epi16(static_cast<int16_t>(low_center)), _mm_set1_epi16(static_cast<int16_t>(high_center)));
+    }
+    col_scale_ = _mm256_set1_ps(e.col_scale[0]);
+    row_scale_ = join(e.row_scale[low.row], e.row_scale[high.row]);
+    known_scale_ = _mm256_set1_ps(args.known_scale);
+    start_law(e.output);
+    start_skip(low, high);
   }
 
-  SMOOTHBIT_INLINE void run(const __m256i* sums) {
-    const __m256i own = join(step.codes(step.args.source, step.args.source_stride, places[0]),
-                             step.codes(step.args.source, step.args.source_stride, places[1]));
+  // The codes of both blocks; nothing where the output is not of codes like the source, but floats in `values`.
+  SMOOTHBIT_INLINE __m256i run(const __m256i* sums) {
     __m256i bytes = _mm256_setzero_si256();
-    plane<0>(own, sums, bytes);
-    if (kIsPlain || step.is_coded) {
-      step.store(places[0], _mm256_castsi256_si128(bytes));
-      step.store(places[1], _mm256_extracti128_si256(bytes, 1));
-      return;
+    for (int k = 0; k < P; ++k) {
+      const __m128i shift = _mm_cvtsi32_si128(k * kBits);
+      const __m256i codes = _mm256_and_si256(_mm256_srl_epi16(own_, shift), bytes_avx2((1 << kBits) - 1));
+      const __m256i skip = _mm256_srl_epi16(skip_codes_, shift);
+      const __m256i low = lanes<0>(k, codes, skip, sums), high = lanes<1>(k, codes, skip, sums);
+      bytes = _mm256_or_si256(bytes, _mm256_sll_epi16(_mm256_packus_epi16(low, high), shift));
     }
-    for (int half = 0; half < 2; ++half)
-      if (places[half].byte <= step.last_byte) store_values(step, places[half], values_[half]);
+    return bytes;
   }
 
  private:
-  SMOOTHBIT_INLINE __m256 term_value(__m256 codes) const {
-    const __m256 value = _mm256_add_ps(_mm256_mul_ps(codes, _mm256_set1_ps(e.terms[0].step[0])),
-                                       _mm256_set1_ps(e.terms[0].offset[0]));
-    return e.terms[0].row_scale ? _mm256_mul_ps(value, term_row_scale_) : value;
+  SMOOTHBIT_INLINE void start_law(const Law& law) {
+    if (!kIsPlain && !step_.is_coded) return;
+    inv_scale_ = _mm256_set1_ps(law.inv_scale[0]);
+    phase_ = _mm256_set1_ps(law.phase[0]);
+    least_ = _mm256_set1_ps(-law.zero_point[0]);
+    most_ = _mm256_set1_ps(law.qmax - law.zero_point[0]);
+    zero_point_ = _mm256_set1_epi16(static_cast<int16_t>(law.zero_point[0]));
+  }
+  SMOOTHBIT_INLINE void start_skip(const Place& low, const Place& high) {
+    skip_codes_ = _mm256_setzero_si256();
+    table_ = _mm256_setzero_ps();
+    if (step_.skip != Skip::codes) return;
+    const Term& term = step_.e.terms[0];
+    skip_codes_ = join(step_.codes(term.data, term.stride, low), step_.codes(term.data, term.stride, high));
+    step_of_term_ = _mm256_set1_ps(term.step[0]);
+    offset_ = _mm256_set1_ps(term.offset[0]);
+    has_term_row_scale_ = term.row_scale != nullptr;
+    if (has_term_row_scale_) term_row_scale_ = join(term.row_scale[low.row], term.row_scale[high.row]);
+    if constexpr (kBits == 1) table_ = term_value(_mm256_setr_ps(0, 1, 0, 1, 0, 1, 0, 1));
+    if constexpr (kBits == 2) table_ = term_value(_mm256_setr_ps(0, 1, 2, 3, 0, 1, 2, 3));
   }
 
-  // Code of lanes whose bits above the code are of other channels.
-  template <int k, int v, int w>
-  SMOOTHBIT_INLINE __m256 skip_value(__m256i skip_u16x16) const {
-    const __m256i lanes = widen_u16<w>(skip_u16x16);
+  SMOOTHBIT_INLINE __m256 term_value(__m256 codes) const {
+    const __m256 value = _mm256_add_ps(_mm256_mul_ps(codes, step_of_term_), offset_);
+    return has_term_row_scale_ ? _mm256_mul_ps(value, term_row_scale_) : value;
+  }
+  // The bits above a code are of other channels.
+  SMOOTHBIT_INLINE __m256 skip_value(__m256i lanes) const {
     if constexpr (kBits <= 2) return _mm256_permutevar_ps(table_, lanes);
     else return term_value(_mm256_cvtepi32_ps(_mm256_and_si256(lanes, _mm256_set1_epi32((1 << kBits) - 1))));
   }
 
-  template <int k, int v, int w>
-  SMOOTHBIT_INLINE __m256 value(__m256i message, __m256i sum, __m256i change, __m256i sum_change, __m256i skip) {
-    const DeltaArgs& args = step.args;
+  template <int v, int w>
+  SMOOTHBIT_INLINE __m256 value(int k, __m256i message, __m256i sum, __m256i change, __m256i sum_change,
+                                __m256i skip) const {
+    const DeltaArgs& args = step_.args;
     const __m256 own = _mm256_cvtepi32_ps(message);
-    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), _mm256_set1_ps(e.col_scale[0]));
-    y = _mm256_mul_ps(y, row_scale_);
+    __m256 y = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), col_scale_), row_scale_);
     if (!kIsPlain && args.message_scale != 0.0f)
       y = _mm256_add_ps(y, _mm256_mul_ps(own, _mm256_set1_ps(args.message_scale)));
-    if (kIsPlain || step.skip == Skip::codes) {
-      y = _mm256_add_ps(y, skip_value<k, v, w>(skip));
-    } else if (step.skip == Skip::values) {
+    if (kIsPlain || step_.skip == Skip::codes) {
+      y = _mm256_add_ps(y, skip_value(widen_u16<w>(skip)));
+    } else if (step_.skip == Skip::values) {
       const int byte = 8 * v + 4 * w;
       y = _mm256_add_ps(y, _mm256_set_m128(_mm_loadu_ps(&skip_values_[1][k][byte]),
                                            _mm_loadu_ps(&skip_values_[0][k][byte])));
@@ -300,120 +329,105 @@ class Finish {
       }
       if (args.known_scale == 0.0f) return y;
     }
-    return _mm256_sub_ps(y, _mm256_mul_ps(own, _mm256_set1_ps(args.known_scale)));
+    return _mm256_sub_ps(y, _mm256_mul_ps(own, known_scale_));
   }
 
   // The code less its zero point; see epilogue.h, is_simple_epilogue.
   SMOOTHBIT_INLINE __m256i centered_code(__m256 y) const {
-    const Law& law = e.output;
-    y = _mm256_add_ps(_mm256_mul_ps(y, _mm256_set1_ps(law.inv_scale[0])), _mm256_set1_ps(law.phase[0]));
-    y = _mm256_max_ps(y, _mm256_set1_ps(-law.zero_point[0]));
-    return _mm256_cvtps_epi32(_mm256_min_ps(y, _mm256_set1_ps(law.qmax - law.zero_point[0])));
+    y = _mm256_add_ps(_mm256_mul_ps(y, inv_scale_), phase_);
+    return _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(y, least_), most_));
   }
 
-  // Adds `sum` of 32-bit lanes to the state of a wide row.
-  template <int k, int v, int w>
-  SMOOTHBIT_INLINE __m256i add_wide(__m256i sum_change) const {
-    int32_t* low = step.wide(places[0]) + 16 * k + 8 * v + 4 * w;
-    int32_t* high = step.wide(places[1]) + 16 * k + 8 * v + 4 * w;
-    __m256i sum = sum_change;
-    if (!step.args.is_first)
-      sum = _mm256_add_epi32(sum, join(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)),
-                                       _mm_loadu_si128(reinterpret_cast<const __m128i*>(high))));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm256_castsi256_si128(sum));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(high), _mm256_extracti128_si256(sum, 1));
-    return sum;
-  }
-
-  // Adds 16-bit lanes to messages or sums.
-  template <int k, int v>
-  SMOOTHBIT_INLINE __m256i add_narrow(int16_t* state, __m256i change) const {
-    int16_t* low = state + step.lanes_before(places[0]) + 16 * k + 8 * v;
-    int16_t* high = state + step.lanes_before(places[1]) + 16 * k + 8 * v;
+  // Adds a change to the state at `at` of both blocks, whose lanes are Lane.
+  template <class Lane>
+  SMOOTHBIT_INLINE __m256i add_state(Lane* const state[2], int at, __m256i change) const {
+    __m128i* low = reinterpret_cast<__m128i*>(state[0] + at);
+    __m128i* high = reinterpret_cast<__m128i*>(state[1] + at);
     __m256i total = change;
-    if (kIsPlain || !step.args.is_first)
-      total = _mm256_add_epi16(total, join(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low)),
-                                           _mm_loadu_si128(reinterpret_cast<const __m128i*>(high))));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(low), _mm256_castsi256_si128(total));
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(high), _mm256_extracti128_si256(total, 1));
+    if (kIsPlain || !is_first_) {
+      const __m256i known = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
+      total = sizeof(Lane) == 2 ? _mm256_add_epi16(known, change) : _mm256_add_epi32(known, change);
+    }
+    _mm_storeu_si128(low, _mm256_castsi256_si128(total));
+    _mm_storeu_si128(high, _mm256_extracti128_si256(total, 1));
     return total;
   }
 
-  // Half v of plane k: 16 channels as codes less their zero point, 16 bits each.
-  template <int k, int v>
-  SMOOTHBIT_INLINE __m256i lanes(__m256i own_u8x32, __m256i skip_u8x32, const __m256i* sums) {
-    const __m256i factor = _mm256_set1_epi16(static_cast<int16_t>(factor_));
-    const __m256i change = _mm256_sub_epi16(_mm256_mullo_epi16(widen_bytes<v>(own_u8x32), factor),
-                                            _mm256_set1_epi16(static_cast<int16_t>(center_)));
-    const __m256i message = add_narrow<k, v>(step.args.messages, change);
-    const __m256i skip = widen_bytes<v>(skip_u8x32);
+  // Half v of plane k: the codes of 16 channels, 16 bits each.
+  template <int v>
+  SMOOTHBIT_INLINE __m256i lanes(int k, __m256i codes, __m256i skip_codes, const __m256i* sums) {
+    const __m256i change = _mm256_sub_epi16(_mm256_mullo_epi16(widen_bytes<v>(codes), factor_), center_);
+    const __m256i message = add_state(messages_, 16 * k + 8 * v, change);
+    const __m256i skip = widen_bytes<v>(skip_codes);
     __m256i sum_change = change, sum = message;  // of wide rows: see quarter()
     if constexpr (!kIsWide) {
-      const __m256i centers = join(_mm_set1_epi16(static_cast<int16_t>(low_center_)),
-                                   _mm_set1_epi16(static_cast<int16_t>(high_center_)));
-      sum_change = _mm256_sub_epi16(_mm256_mullo_epi16(sums[2 * k + v], factor), centers);
-      sum = add_narrow<k, v>(step.args.sums, sum_change);
+      sum_change = _mm256_sub_epi16(_mm256_mullo_epi16(sums[2 * k + v], factor_), centers_);
+      sum = add_state(narrow_, 16 * k + 8 * v, sum_change);
     }
-    const __m256i low = quarter<k, v, 0>(message, sum, change, sum_change, skip, sums);
-    const __m256i high = quarter<k, v, 1>(message, sum, change, sum_change, skip, sums);
-    return _mm256_packs_epi32(low, high);
+    const __m256i low = quarter<v, 0>(k, message, sum, change, sum_change, skip, sums);
+    const __m256i high = quarter<v, 1>(k, message, sum, change, sum_change, skip, sums);
+    if (!kIsPlain && !step_.is_coded) return _mm256_setzero_si256();
+    return _mm256_add_epi16(_mm256_packs_epi32(low, high), zero_point_);
   }
 
-  template <int k, int v, int w>
-  SMOOTHBIT_INLINE __m256i quarter(__m256i message, __m256i sum, __m256i change, __m256i sum_change, __m256i skip,
-                                   const __m256i* sums) {
+  template <int v, int w>
+  SMOOTHBIT_INLINE __m256i quarter(int k, __m256i message, __m256i sum, __m256i change, __m256i sum_change,
+                                   __m256i skip, const __m256i* sums) {
+    const int at = 16 * k + 8 * v + 4 * w;
     __m256i wide_sum, wide_change;
     if constexpr (kIsWide) {
-      const __m256i centers = join(_mm_set1_epi32(low_center_), _mm_set1_epi32(high_center_));
-      wide_change = _mm256_sub_epi32(_mm256_mullo_epi32(sums[4 * k + 2 * v + w], _mm256_set1_epi32(factor_)), centers);
-      wide_sum = add_wide<k, v, w>(wide_change);
+      wide_change = _mm256_sub_epi32(_mm256_mullo_epi32(sums[4 * k + 2 * v + w], wide_factor_), centers_);
+      wide_sum = add_state(wide_, at, wide_change);
     } else {
       wide_change = widen_i16<w>(sum_change);
       wide_sum = widen_i16<w>(sum);
     }
-    const __m256 y = value<k, v, w>(widen_i16<w>(message), wide_sum, widen_i16<w>(change), wide_change, skip);
-    if (kIsPlain || step.is_coded) return centered_code(y);
+    const __m256 y = value<v, w>(k, widen_i16<w>(message), wide_sum, widen_i16<w>(change), wide_change, skip);
+    if (kIsPlain || step_.is_coded) return centered_code(y);
     _mm_storeu_ps(&values_[0][k][8 * v + 4 * w], _mm256_castps256_ps128(y));
     _mm_storeu_ps(&values_[1][k][8 * v + 4 * w], _mm256_extractf128_ps(y, 1));
     return _mm256_setzero_si256();
   }
 
-  template <int k>
-  SMOOTHBIT_INLINE void plane(__m256i own, const __m256i* sums, __m256i& bytes) {
-    if constexpr (k < P) {
-      const __m256i codes = shift_right_avx2<k * kBits>(own, (1 << kBits) - 1);
-      const __m256i skip = _mm256_srli_epi16(skip_codes_, k * kBits);
-      __m256i low = lanes<k, 0>(codes, skip, sums), high = lanes<k, 1>(codes, skip, sums);
-      if (kIsPlain || step.is_coded) {
-        const __m256i zero_point = _mm256_set1_epi16(static_cast<int16_t>(e.output.zero_point[0]));
-        low = _mm256_add_epi16(low, zero_point);
-        high = _mm256_add_epi16(high, zero_point);
-        bytes = _mm256_or_si256(bytes, _mm256_slli_epi16(_mm256_packus_epi16(low, high), k * kBits));
-      }
-      plane<k + 1>(own, sums, bytes);
-    }
-  }
-
-  const Step<kBits, kIsShort>& step;
-  const Epilogue& e;
-  Place places[2];
-  int factor_, center_, low_center_, high_center_;
-  __m256i skip_codes_;
-  __m256 table_, row_scale_, term_row_scale_;
-  Values<kBits> values_, skip_values_;
+  const Step<kBits, kIsShort>& step_;
+  Values<kBits>& values_;
+  const Values<kBits>& skip_values_;
+  const bool is_first_;
+  bool has_term_row_scale_ = false;
+  int16_t* messages_[2];
+  int16_t* narrow_[2];
+  int32_t* wide_[2];
+  __m256i own_, skip_codes_, factor_, wide_factor_, center_, centers_, zero_point_;
+  __m256 col_scale_, row_scale_, known_scale_, inv_scale_, phase_, least_, most_;
+  __m256 table_, step_of_term_, offset_, term_row_scale_;
 };
 
 template <bool kIsWide, int kBits, bool kIsShort>
 __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, const Place& low, const Place& high) {
   __m256i sums[(kIsWide ? 4 : 2) * kPlanes<kBits>];
   gather<kIsWide>(step, low, high, sums);
-  if constexpr (kBits <= 2) {
+  Values<kBits> values, skip_values;
+  const auto store_codes = [&](__m256i codes) {
+    step.store(low, _mm256_castsi256_si128(codes));
+    step.store(high, _mm256_extracti128_si256(codes, 1));
+  };
+  if constexpr (kBits <= 2 && !kIsShort) {
     if (step.is_plain) {
-      Finish<kIsWide, true, kBits, kIsShort>(step, low, high).run(sums);
+      store_codes(Finish<kIsWide, true, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
       return;
     }
   }
-  Finish<kIsWide, false, kBits, kIsShort>(step, low, high).run(sums);
+  if (step.skip == Skip::values) {
+    load_values(step, low, skip_values[0]);
+    load_values(step, high, skip_values[1]);
+  }
+  const __m256i codes = Finish<kIsWide, false, kBits, kIsShort>(step, low, high, values, skip_values).run(sums);
+  if (step.is_coded) {
+    store_codes(codes);
+    return;
+  }
+  store_values(step, low, values[0]);
+  if (high.byte <= step.last_byte) store_values(step, high, values[1]);
 }
 
 template <int kBits, bool kIsShort>
