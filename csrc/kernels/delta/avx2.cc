@@ -23,6 +23,7 @@ namespace smoothbit {
 namespace {
 
 constexpr int64_t kAhead = 48;  // entries between a prefetch and its use
+constexpr int64_t kRowsAhead = 4;  // rows between a prefetch of the state and its use
 constexpr int64_t kBlockBytes = 16;
 
 template <int kBits>
@@ -143,6 +144,14 @@ struct Step {
     } else if (room > 0) {
       store_bytes(out, static_cast<uint64_t>(_mm_cvtsi128_si64(bytes)), room);
       if (room > 8) store_bytes(out + 8, static_cast<uint64_t>(_mm_extract_epi64(bytes, 1)), room - 8);
+    }
+  }
+  // Random gathers in between hide from the hardware that the state is a stream.
+  SMOOTHBIT_INLINE void prefetch_state(int64_t row) const {
+    if (row >= args.num_rows) return;
+    for (int64_t lane = 0; lane < args.width; lane += 32) {
+      _mm_prefetch(reinterpret_cast<const char*>(args.messages + row * args.width + lane), _MM_HINT_T0);
+      _mm_prefetch(reinterpret_cast<const char*>(args.sums + row * args.width + lane), _MM_HINT_T0);
     }
   }
   SMOOTHBIT_INLINE int64_t lanes_before(const Place& place) const { return place.row * args.width + place.byte * P; }
@@ -440,6 +449,7 @@ template <int kBits, bool kIsShort>
 void run_rows(const Step<kBits, kIsShort>& step, int64_t row, int64_t end) {
   if (step.last_byte > 0) {
     for (; row < end; ++row) {
+      step.prefetch_state(row + kRowsAhead);
       for (int64_t byte = 0; byte <= step.last_byte; byte += 2 * kBlockBytes)
         run_pair(step, {row, byte}, {row, byte + kBlockBytes});
       clear_row_padding_serial(step.e, row);
@@ -449,6 +459,8 @@ void run_rows(const Step<kBits, kIsShort>& step, int64_t row, int64_t end) {
   // Rows of one block in twos; a row without a partner of its kind is its own. What that does twice, it does alike.
   while (row < end) {
     const bool has_next = row + 1 < end && (step.args.slots[row] < 0) == (step.args.slots[row + 1] < 0);
+    step.prefetch_state(row + kRowsAhead);
+    step.prefetch_state(row + kRowsAhead + has_next);
     run_pair(step, {row, 0}, {row + has_next, 0});
     for (const int64_t next = row + 1 + has_next; row < next; ++row) clear_row_padding_serial(step.e, row);
   }
