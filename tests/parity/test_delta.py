@@ -107,6 +107,13 @@ def test_other_epilogues_are_refused(call):
             kernels.delta_step(graph, source, num_bits, state, other)
 
 
+def test_one_scale_for_all_channels(call):
+    graph, source, num_bits, state, step = call
+    other = replace(step, epilogue=replace(step.epilogue, col_scale=np.arange(12, dtype=np.float32)))
+    with pytest.raises(ArgumentError, match=r"col_scale` to hold one value throughout \(got 0.0 to 11.0\)"):
+        kernels.delta_step(graph, source, num_bits, state, other)
+
+
 def test_a_state_of_another_width_is_refused(call):
     graph, source, num_bits, _, step = call
     other = kernels.delta_state(graph, 100, 2, 9)
