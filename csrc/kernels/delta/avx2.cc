@@ -469,7 +469,10 @@ void run_rows(const Step<kBits, kIsShort>& step, int64_t row, int64_t end) {
 template <int kBits>
 void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
-  if (e.num_channels == 0) return;
+  if (e.num_channels == 0) {
+    for (int64_t row = row_begin; row < row_end; ++row) clear_row_padding_serial(e, row);
+    return;
+  }
   const int64_t row_bits = e.num_channels * kBits, row_bytes = (row_bits + 7) / 8;
   const int64_t last_byte = (row_bytes - 1) / kBlockBytes * kBlockBytes;
   alignas(16) uint8_t valid[kBlockBytes];

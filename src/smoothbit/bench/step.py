@@ -95,7 +95,7 @@ class DeltaPropagation:
 
     def bound(self) -> int:
         """Return the largest magnitude of a message after the ten steps: twice 16 + 8 + 4 + 2 + 1 of the largest."""
-        return 2 * 31 * int(self.codes.law.qmax)
+        return 2 * 31 * self.codes.law.qmax
 
     def bytes_moved(self) -> int:
         """Return the bytes that a step reads and writes, each gathered row as often as it is read."""
@@ -103,7 +103,7 @@ class DeltaPropagation:
         is_narrow = state.slots < 0
         states = state.messages.nbytes + state.sums[0].nbytes * int(is_narrow.sum()) + state.wide_sums.nbytes
         gathered = gathered_bytes(self.graph.csr, int(self.codes.data.shape[1]))
-        return gathered + 2 * states + self.source.data.nbytes + 2 * self.codes.data.nbytes
+        return int(gathered + 2 * states + self.source.data.nbytes + 2 * self.codes.data.nbytes)
 
 
 def delta_propagation(
