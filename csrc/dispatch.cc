@@ -11,6 +11,10 @@ namespace smoothbit {
 #include "kernels/rows_begin.h"
 #include "kernels/spmm_f32.list"
 #include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) void symbol(const DeltaArgs&, int64_t, int64_t);
+#include "kernels/rows_begin.h"
+#include "kernels/delta.list"
+#include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) void symbol(const GemmArgs&, void*, int64_t, int64_t);
 #include "kernels/rows_begin.h"
 #include "kernels/gemm.list"
@@ -46,6 +50,10 @@ KernelTable make_table(Isa cap) {
 #include "kernels/rows_begin.h"
 #include "kernels/spmm_f32.list"
 #include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) offer<DeltaKernel>(table.delta[tag_index(#tags)], symbol, Isa::isa, cap);
+#include "kernels/rows_begin.h"
+#include "kernels/delta.list"
+#include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) offer<GemmKernel>(table.gemm, symbol, Isa::isa, cap);
 #include "kernels/rows_begin.h"
 #include "kernels/gemm.list"
@@ -73,6 +81,8 @@ std::vector<KernelRow> make_rows() {
 #include "kernels/spmm.list"
   family = "spmm_f32";
 #include "kernels/spmm_f32.list"
+  family = "delta";
+#include "kernels/delta.list"
   family = "gemm";
 #include "kernels/gemm.list"
   family = "requantize";

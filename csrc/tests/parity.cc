@@ -130,6 +130,66 @@ void test_lookup(Random& random, int bits, int length, int extra, int variant) {
   }
 }
 
+// Messages and sums of delta-coded steps, each in the order of its ISA.
+struct DeltaState {
+  std::vector<int16_t> messages, sums;
+  std::vector<int32_t> wide_sums;
+
+  explicit DeltaState(size_t size) : messages(size), sums(size), wide_sums(size) {}
+};
+
+// Three steps: the first, one in the middle, and one with every part; 2^e (2 code - qmax) adds up to 7 qmax.
+void test_delta(Random& random, int bits, int length, int extra, int variant) {
+  constexpr int64_t kRows = TabulatedCase::kNumRows;
+  const TabulatedCase c(random, bits, length, extra, variant);
+  const int64_t row_bytes = (length * bits + 7) / 8, stride = row_bytes + extra;
+  const int64_t width = (row_bytes <= 16 ? 16 : (row_bytes + 31) / 32 * 32) * 8 / bits;
+  const ReadBuffer<uint8_t> source = random_bytes(random, kRows * stride);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  std::vector<int32_t> slots;
+  const int64_t* indptr = c.bind(want, variant).indptr;
+  for (int64_t row = 0; row < kRows; ++row)
+    slots.push_back((indptr[row + 1] - indptr[row]) * 7 * ((1 << bits) - 1) > 32767 ? static_cast<int32_t>(row) : -1);
+  const auto bind = [&](OutputBuffer& out, DeltaState& state, int step) {
+    const SpmmArgs rows = c.bind(out, variant);
+    DeltaArgs args;
+    args.indptr = rows.indptr;
+    args.indices = rows.indices;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = kRows;
+    args.messages = state.messages.data();
+    args.sums = state.sums.data();
+    args.wide_sums = state.wide_sums.data();
+    args.slots = slots.data();
+    args.width = width;
+    args.exponent = 2 - step;
+    args.center = (1 << bits) - 1;
+    args.is_first = step == 0;
+    args.known_scale = variant % 3 == 2 ? 0.0f : 0.05f;
+    if (step == 2) args.message_scale = 0.25f, args.change_scale = 0.5f, args.sum_change_scale = -0.25f;
+    args.epilogue = rows.epilogue;
+    args.epilogue.row_term = args.epilogue.col_term = args.epilogue.col_bias = nullptr;
+    args.epilogue.aggregate.num_bits = 0;
+    args.epilogue.has_relu = false;
+    args.epilogue.num_terms = std::min(args.epilogue.num_terms, 1);
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
+    return args;
+  };
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  for (const Isa isa : vector_isas()) {
+    DeltaState serial(static_cast<size_t>(kRows * width)), vector(static_cast<size_t>(kRows * width));
+    for (int step = 0; step < 3; ++step) {
+      want.reset();
+      got.reset();
+      run_split(kernels_for(Isa::serial).delta[bits_index(bits)], bind(want, serial, step), kRows);
+      run_split(kernels_for(isa).delta[bits_index(bits)], bind(got, vector, step), kRows);
+      tally.add("delta", isa, got == want && got.is_intact(), what + " step=" + std::to_string(step));
+    }
+  }
+}
+
 // `is_full`: every code has its largest value, so that sums reach the bounds of their accumulators.
 void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
   const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7, extra = variant % 3;
@@ -265,6 +325,8 @@ void run_all() {
         test_tabulated(random, bits, length, extra, ++variant);
         test_lookup(random, bits, length, extra, ++variant);
       }
+    for (const int bits : kWidths)
+      for (const int extra : {0, 1, 3, 8, 16, 32}) test_delta(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
   }
 }

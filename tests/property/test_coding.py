@@ -88,3 +88,46 @@ def test_one_step_and_many(steps):
     for name in isa.available():
         with isa.use(name):
             assert_same(run_plan(plan, graph, features, KernelBackend(), has_trace=True), wanted)
+
+
+def exact_states(graph, start, plan, steps):
+    """The recurrence in float64 without quantization: u*_0 .. u*_K."""
+    op, csr = plan.ops[1], graph.csr
+    mean = np.zeros((csr.num_rows, csr.num_rows))
+    np.add.at(mean, (csr.entry_rows(), csr.indices), 1 / np.repeat(csr.row_lengths, csr.row_lengths))
+    states = [start]
+    for _ in range(steps):
+        u = states[-1]
+        states.append(op.aggregate_weight * mean @ u + op.self_weight * u + op.skip_weight * start)
+    return states
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    graph=own.graphs(max_nodes=12).filter(lambda graph: graph.num_rows > 0),
+    weights=st.sampled_from([(0.9, 0.0, 0.1), (0.5, 0.25, 0.3), (-0.6, 0.3, 1.0)]),
+    steps=st.integers(1, 24),
+    seed=own.seeds,
+)
+def test_error_of_delta_coding_is_bounded_at_every_depth(graph, weights, steps, seed):
+    """docs/numerics.md, "The error does not grow with depth": sum of c^(K-k) s_k / 2, and rounding."""
+    c_agg, c_self, c_skip = weights
+    # Differences are at most 1.8 * 0.9**(k - 1): 8 bits of these scales clip none.
+    laws = [per_tensor_law(8, 2.0 ** (-6 - k // 8), 128) for k in range(steps)]
+    plan = delta_plan(3, laws, 8, aggregate_weight=c_agg, self_weight=c_self, skip_weight=c_skip)
+    values = np.random.default_rng(seed).uniform(-1, 1, (graph.num_rows, 3)).astype(np.float32)
+    plan = Plan((FeaturesOp(0, 3, None), plan.ops[1]), 2)
+    prepared = PreparedGraph(graph)
+    run = run_plan(plan, prepared, Features(values), KernelBackend(), has_trace=True)
+    coded = [run.trace[f"value2.{name}"] for name in ("message", *(f"update{k}" for k in range(steps - 1)))]
+    for value in coded:  # the bound is for values that no law clips
+        assert value.codes().min() > 0
+        assert value.codes().max() < 255
+    root = np.sqrt(prepared.degree.astype(np.float64))[:, None]
+    states = exact_states(prepared, values / root, plan, steps)
+    c = abs(c_agg) + abs(c_self)
+    bound = sum(c ** (steps - k) * law.scale[0] / 2 for k, law in enumerate(laws))
+    largest = max(np.abs(state).max() for state in states) + laws[0].scale[0]
+    rounding = 10 * 2.0**-24 * (1 + c) * largest / (1 - c) + 10 * 2.0**-24 * largest
+    assert np.abs(run.scores / root - states[-1]).max() <= bound + rounding
+    assert bound <= c / (1 - c) * max(law.scale[0] for law in laws) / 2 + 1e-12

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "smoothbit/delta.h"
 #include "smoothbit/gemm.h"
 #include "smoothbit/isa.h"
 #include "smoothbit/pack.h"
@@ -18,6 +19,7 @@ struct KernelTable {
   Isa isa = Isa::serial;
   SpmmKernel spmm[4] = {};
   SpmmF32Kernel spmm_f32 = nullptr;
+  DeltaKernel delta[4] = {};
   GemmKernel gemm = nullptr;
   RequantizeKernel requantize = nullptr;
   PackKernel pack[4] = {};

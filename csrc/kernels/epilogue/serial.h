@@ -79,24 +79,31 @@ inline void clear_row_padding_serial(const Epilogue& e, int64_t row) {
   if (used < e.out_stride) std::memset(out + used, 0, static_cast<size_t>(e.out_stride - used));
 }
 
-// Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8.
-inline void finish_row_serial(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
-                              const int32_t* sums, float row_term) {
+// Quantizes and packs, or stores, channels [begin, begin + count) of a row; `value(i)` belongs to begin + i, and
+// `begin` is a multiple of 8.
+template <class Value>
+void store_row_serial(const Epilogue& e, int64_t row, int64_t begin, int64_t count, const Value& value) {
   if (!e.output.num_bits) {
     float* out = static_cast<float*>(e.out) + row * e.out_stride + begin;
-    for (int64_t i = 0; i < count; ++i)
-      out[i] = epilogue_value_serial(e, row, begin + i, sums ? sums[i] : 0, row_term);
+    for (int64_t i = 0; i < count; ++i) out[i] = value(i);
     return;
   }
   const int bits = e.output.num_bits;
   uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride + begin * bits / 8;
   for (int64_t i = 0; i < count; ++i) {
-    const float y = epilogue_value_serial(e, row, begin + i, sums ? sums[i] : 0, row_term);
-    const int code = static_cast<int>(quantize_serial(y, e.output, begin + i));
+    const int code = static_cast<int>(quantize_serial(value(i), e.output, begin + i));
     const int64_t bit = i * bits;
     if ((bit & 7) == 0) out[bit >> 3] = 0;
     out[bit >> 3] = static_cast<uint8_t>(out[bit >> 3] | (code << (bit & 7)));
   }
+}
+
+// Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8.
+inline void finish_row_serial(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
+                              const int32_t* sums, float row_term) {
+  store_row_serial(e, row, begin, count, [&](int64_t i) {
+    return epilogue_value_serial(e, row, begin + i, sums ? sums[i] : 0, row_term);
+  });
 }
 
 }  // namespace

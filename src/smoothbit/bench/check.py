@@ -9,9 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from smoothbit import kernels
 from smoothbit.engine import KernelBackend
 from smoothbit.errors import SmoothbitError
-from smoothbit.kernels import Epilogue, reference
+from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, reference
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int64Array, UInt8Array
 
@@ -109,6 +110,26 @@ class CheckedBackend(KernelBackend):
         rows = self._plain_rows(num_rows)
         wanted = reference.apply_epilogue(None, len(rows), take_epilogue_rows(epilogue, rows))
         self._compare("combine", out[rows], wanted)
+        return out
+
+    def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
+        """Return room for the messages and sums of a propagation, and keep room for those of the sampled rows."""
+        part = take_rows(graph, sample_rows(graph, self.seed))
+        self._sampled = kernels.delta_state(part, num_channels, num_bits, bound)
+        return super().delta_state(graph, num_channels, num_bits, bound)
+
+    def delta_step(
+        self, graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
+    ) -> UInt8Array | Float32Array:
+        """Add gathered differences to `state`, the latest that was made, then finish the step; checked."""
+        out = super().delta_step(graph, source, num_bits, state, step)
+        rows = sample_rows(graph, self.seed)
+        part = take_rows(graph, rows)
+        # The oracle takes the first rows of the source for those of the graph: the sampled ones go there.
+        shifted = CSR(part.indptr, part.indices + np.int32(len(rows)), part.num_cols + len(rows))
+        sampled = replace(step, epilogue=take_epilogue_rows(step.epilogue, rows))
+        codes = np.concatenate([source[rows], source])
+        self._compare("delta_step", out[rows], reference.delta_step(shifted, codes, num_bits, self._sampled, sampled))
         return out
 
     def _plain_rows(self, num_rows: int) -> Int64Array:

@@ -40,8 +40,11 @@ class BenchRequest:
         has_ceilings: Whether to measure what the memory of the machine can do, for the roofline figure.
         order: Registered order of nodes for the engine's sides; peers get the graph as it is.
 
+        coding: What the steps of `propagate` send: "plain" states or "delta"s.
+
     Raises:
-        ArgumentError: a number is outside its range, no width is given, or there is no such order.
+        ArgumentError: a number is outside its range, no width is given, there is no such order, or the suite
+            has no such coding.
     """
 
     suite: str = "propagate"
@@ -58,6 +61,7 @@ class BenchRequest:
     depth: int = 512
     has_ceilings: bool = False
     order: str = "none"
+    coding: str = "plain"
 
     def __post_init__(self) -> None:
         for name in ("num_nodes", "num_channels", "num_threads", "num_rows", "depth"):
@@ -70,3 +74,9 @@ class BenchRequest:
         for num_bits in self.bits:
             check_num_bits(num_bits)
         ORDERS.resolve(self.order)
+        codings = ("plain", "delta") if self.suite.lower() == "propagate" else ("plain",)
+        if self.coding not in codings:
+            raise ArgumentError(
+                f"Expected `coding` to be one of {', '.join(codings)} for the suite {self.suite} "
+                f"(got {self.coding!r}). Use the suite propagate for delta."
+            )

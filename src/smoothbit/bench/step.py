@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from smoothbit.engine import Backend, PreparedGraph
 from smoothbit.engine.backend import new_rows
 from smoothbit.engine.values import term
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.kernels import Epilogue
-from smoothbit.numerics.affine import AffineLaw, law_from_range
+from smoothbit.kernels import DeltaStep, Epilogue, delta_state
+from smoothbit.numerics.affine import AffineLaw, law_from_range, per_tensor_law
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array
 
@@ -56,6 +56,63 @@ class PackedStep:
         """Return the bytes that a step reads and writes, each gathered row as often as it is read."""
         states = self.source.data.nbytes + self.state.data.nbytes  # the output has the size of the state
         return gathered_bytes(self.graph.csr, int(self.state.data.shape[1])) + states
+
+
+@dataclass(frozen=True)
+class DeltaPropagation:
+    """Two steps of a delta-coded propagation: the one that starts it, and any other of the middle.
+
+    The sums are as large as those of ten steps whose scales halve every other step, from 16 units to 1.
+
+    Args:
+        graph: Prepared graph.
+        codes: Codes of a difference [N, F], packed.
+        source: z [N, F], packed.
+    """
+
+    graph: PreparedGraph
+    codes: PackedTensor
+    source: PackedTensor
+
+    def bind(self, backend: Backend) -> Callable[[], object]:
+        """Run the first step and return the other one as a callable, which may be repeated."""
+        law, channels = self.codes.law, self.codes.num_channels
+        half, zero = np.float32(law.scale[0] / 2), np.float32(0)
+        epilogue = Epilogue(
+            channels,
+            col_scale=np.full(channels, np.float32(MEAN_WEIGHT) * half, np.float32),
+            row_scale=self.graph.inv_degree,
+            terms=(term(self.source, SKIP_WEIGHT, self.graph.rsqrt_degree),),
+            output=law,
+        )
+        center = int(2 * (law.zero_point[0] + law.phase[0]))
+        first = DeltaStep(epilogue, 4, center, True, zero, zero, zero, half)
+        bits, csr = law.num_bits, self.graph.csr
+        state = backend.delta_state(csr, channels, bits, self.bound())
+        backend.delta_step(csr, self.codes.data, bits, state, first)
+        step = replace(first, exponent=0, is_first=False)
+        return lambda: backend.delta_step(csr, self.codes.data, bits, state, step)
+
+    def bound(self) -> int:
+        """Return the largest magnitude of a message after the ten steps: twice 16 + 8 + 4 + 2 + 1 of the largest."""
+        return 2 * 31 * self.codes.law.qmax
+
+    def bytes_moved(self) -> int:
+        """Return the bytes that a step reads and writes, each gathered row as often as it is read."""
+        state = delta_state(self.graph.csr, self.codes.num_channels, self.codes.law.num_bits, self.bound())
+        is_narrow = state.slots < 0
+        states = state.messages.nbytes + state.sums[0].nbytes * int(is_narrow.sum()) + state.wide_sums.nbytes
+        gathered = gathered_bytes(self.graph.csr, int(self.codes.data.shape[1]))
+        return int(gathered + 2 * states + self.source.data.nbytes + 2 * self.codes.data.nbytes)
+
+
+def delta_propagation(
+    graph: PreparedGraph, state: Float32Array, source: Float32Array, num_bits: int
+) -> DeltaPropagation:
+    """Quantize the states by a grid around 0, and pack them at the row stride that the engine uses."""
+    qmax = (1 << num_bits) - 1
+    codes = pack_rows(state, per_tensor_law(num_bits, 2 * STATE_BOUND / qmax, qmax // 2, 0.5))
+    return DeltaPropagation(graph, codes, packed_step(graph, state, source, num_bits).source)
 
 
 def random_states(num_nodes: int, num_channels: int, seed: int) -> tuple[Float32Array, Float32Array]:

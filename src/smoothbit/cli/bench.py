@@ -32,6 +32,7 @@ def bench(
         str,
         typer.Option(help="Order of nodes for the engine: none, degree, rcm or locality; peers keep the given one."),
     ] = DEFAULTS.order,
+    coding: Annotated[str, typer.Option(help="What a step of propagate sends: plain or delta.")] = DEFAULTS.coding,
     data_root: DataRootOption = None,
     seconds: Annotated[float, typer.Option(help="Time for each measured side.")] = DEFAULTS.budget_s,
     rows: Annotated[int, typer.Option(help="Rows of the product, for gemm.")] = DEFAULTS.num_rows,
@@ -52,7 +53,7 @@ def bench(
         num_channels=default_channels(suite) if channels is None else channels,
         bits=tuple(parse_widths(bits)), num_threads=threads, seed=seed,
         data_root=None if data_root is None else Path(data_root), budget_s=seconds,
-        num_rows=rows, depth=depth, has_ceilings=ceilings, order=order,
+        num_rows=rows, depth=depth, has_ceilings=ceilings, order=order, coding=coding,
     )  # fmt: skip
     output = Output(json)
     with progress_bar("bench", total=100) as advance:

@@ -141,11 +141,17 @@ def delta_step(
     check_num_bits(num_bits)
     e = step.epilogue
     prepared = _prepare_with_sum(e)
+    assert e.col_scale is not None
     others = (e.col_term, e.col_bias, e.aggregate, e.has_relu or None, *e.terms[1:])
     if e.row_scale is None or any(part is not None for part in others):
         raise ArgumentError(
             "Expected `step.epilogue` to have a `col_scale`, a `row_scale`, at most one term, `output_row_scale` and "
             f"`output` alone (got {e}). Use `spmm` for other epilogues."
+        )
+    if (e.col_scale != e.col_scale[:1]).any():
+        raise ArgumentError(
+            "Expected `step.epilogue.col_scale` to hold one value throughout "
+            f"(got {e.col_scale.min()} to {e.col_scale.max()}). Differences have one law for all channels."
         )
     check_packed("source", source, graph.num_rows, e.num_channels, num_bits)
     room = delta_state_width(e.num_channels, num_bits)
@@ -154,10 +160,17 @@ def delta_step(
     check_array("state.wide_sums", state.wide_sums, INT32, (None, room))
     check_array("state.slots", state.slots, INT32, (graph.num_rows,))
     out = output_rows(prepared, graph.num_rows, out)
-    thread_count(num_threads)
+    threads = thread_count(num_threads)
     if out.size == 0:
         return out
-    return perform_reference(partial(reference.delta_step, graph, source, num_bits, state, step), out)
+    if isa.chosen() == "numpy":
+        return perform_reference(partial(reference.delta_step, graph, source, num_bits, state, step), out)
+    scales = (step.message_scale, step.change_scale, step.sum_change_scale, step.known_scale)
+    call = isa.extension().Delta(
+        graph.indptr, graph.indices, source, num_bits, state.messages, state.sums, state.wide_sums, state.slots,
+        step.exponent, step.center, step.is_first, tuple(map(float, scales)), prepared.native, out, threads,
+    )  # fmt: skip
+    return perform(call, out)
 
 
 def gemm(

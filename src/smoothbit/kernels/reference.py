@@ -92,7 +92,7 @@ def delta_step(
     assert e.col_scale is not None
     assert e.row_scale is not None
     codes = unpack(source, num_bits, e.num_channels)
-    changes = (2 * codes.astype(np.int64) - step.center) << step.exponent
+    changes = (2 * codes[: graph.num_rows].astype(np.int64) - step.center) << step.exponent
     sum_changes = sum_rows(graph, codes, None)
     sum_changes = (2 * sum_changes - step.center * graph.row_lengths[:, None]) << step.exponent
     messages, sums = state.load(e.num_channels) if not step.is_first else (np.int64(0), np.int64(0))

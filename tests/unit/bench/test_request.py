@@ -32,3 +32,9 @@ def test_default_channels_are_those_of_the_suite():
 def test_order_is_known():
     with pytest.raises(ArgumentError, match=r"node order to be a registered name \(got 'rmc'\). Did you mean 'rcm'"):
         BenchRequest(order="rmc")
+
+
+@pytest.mark.parametrize(("suite", "coding"), [("propagate", "feedback"), ("model", "delta")])
+def test_coding_is_known_to_the_suite(suite, coding):
+    with pytest.raises(ArgumentError, match=rf"`coding` to be one of .* for the suite {suite} \(got '{coding}'\)"):
+        BenchRequest(suite=suite, coding=coding)

@@ -5,7 +5,8 @@ and writes packed states, exactly as `DiffuseOp` runs it inside a model::
 
     u' = quantize(0.9 D^-1 A~ u + 0.1 D^-1/2 z)
 
-Our own FP32 step does the same on float32 (skip term included). Peers run the bare product
+With ``coding="delta"`` it is the step of a delta-coded propagation (`kernels.delta`), which sends the
+quantized difference. Our own FP32 step does the same on float32 (skip term included). Peers run the bare product
 ``D^-1 A~ u``: less work, as none of them fuses the rest. Ours run prepared, as in a session.
 """
 
@@ -22,7 +23,15 @@ from smoothbit.bench.peers import Product
 from smoothbit.bench.replay import NOTE as REPLAY_NOTE
 from smoothbit.bench.replay import prepared
 from smoothbit.bench.request import BenchRequest
-from smoothbit.bench.step import MEAN_WEIGHT, SKIP_WEIGHT, PackedStep, mean_matrix, packed_step, random_states
+from smoothbit.bench.step import (
+    MEAN_WEIGHT,
+    SKIP_WEIGHT,
+    PackedStep,
+    delta_propagation,
+    mean_matrix,
+    packed_step,
+    random_states,
+)
 from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
 from smoothbit.engine import KernelBackend, PreparedGraph
 from smoothbit.typing import Float32Array, Int64Array
@@ -70,7 +79,8 @@ def step_candidates(
     nodes = graph.order.nodes
     ours = (state, source) if graph is both.given else (state[nodes], source[nodes])
     rows = sample_rows(graph.csr, request.seed)
-    steps = _add_engine(candidates, request, graph, *ours, progress)
+    add_engine = _add_delta_engine if request.coding == "delta" else _add_engine
+    steps = add_engine(candidates, request, graph, *ours, progress)
     if has_memory:
         peaks = {bits: step_peak_rss_mb(step, request.num_threads) for bits, step in steps.items()}
         candidates.peak_rss_mb.update(peaks)
@@ -103,6 +113,34 @@ def _add_engine(
         f"{checked.checked_rows} sampled rows of the packed steps equal the NumPy reference, bit for bit."
     )
     return steps
+
+
+def _add_delta_engine(
+    candidates: Candidates,
+    request: BenchRequest,
+    graph: PreparedGraph,
+    state: Float32Array,
+    source: Float32Array,
+    progress: Progress,
+) -> dict[int, PackedStep]:
+    """Prepare the delta-coded step at every width; its peak memory is not measured."""
+    candidates.case = request.coding
+    candidates.notes.append(
+        "The packed steps are delta-coded: they gather the codes of a difference, add it to messages and sums "
+        "(int16; int32 where a row needs it), and quantize and pack the next difference."
+    )
+    backend, checked = KernelBackend(request.num_threads), CheckedBackend(request.num_threads, request.seed)
+    for position, num_bits in enumerate(request.bits):
+        progress(f"check INT{num_bits}", position / len(request.bits))
+        steps = delta_propagation(graph, state, source, num_bits)
+        kernels.check_accumulator(graph.max_degree, steps.bound())
+        steps.bind(checked)()
+        candidates.engine[num_bits] = prepared(steps.bind(backend))
+        candidates.bytes_moved[num_bits] = steps.bytes_moved()
+    candidates.checks.append(
+        f"{checked.checked_rows} sampled rows of the delta-coded steps equal the NumPy reference, bit for bit."
+    )
+    return {}
 
 
 def _add_own_fp32(

@@ -8,6 +8,7 @@ from smoothbit.bench import run_suite
 from smoothbit.bench.check import MismatchError
 from smoothbit.bench.peers import PEERS, Peer
 from smoothbit.bench.suites import propagate
+from smoothbit.engine import KernelBackend
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +46,25 @@ def test_peers_keep_the_given_order(tiny, monkeypatch):
     assert record.to_json()["request"]["order"] == "degree"
     assert "setup_ms" in record.notes[1]
     assert record.rows[0].best_fp32_peer is not None
+
+
+def test_delta_coded_steps_take_the_place_of_plain_ones(tiny, monkeypatch):
+    monkeypatch.setattr(PEERS, "_members", {})
+    record = run_suite(replace(tiny, coding="delta", bits=(1, 2, 4, 8))).to_json()
+    assert record["request"]["coding"] == "delta"
+    assert [row["case"] for row in record["rows"]] == ["delta"] * 4
+    assert all(row["engine_ms"] > 0 and row["bytes_moved"] > 0 for row in record["rows"])
+    assert any("delta-coded steps equal the NumPy reference" in check for check in record["checks"])
+
+
+def test_a_wrong_delta_step_stops_the_run(tiny, monkeypatch):
+    right = KernelBackend.delta_step
+
+    def wrong(self, *args):
+        out = right(self, *args)
+        out[0, 0] ^= 1
+        return out
+
+    monkeypatch.setattr(KernelBackend, "delta_step", wrong)
+    with pytest.raises(MismatchError, match="Expected `delta_step` to equal the NumPy reference"):
+        run_suite(replace(tiny, coding="delta", bits=(2,)))
