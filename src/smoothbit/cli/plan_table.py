@@ -34,8 +34,14 @@ def _shape(op: Op) -> str:
         return f"{op.num_features} features"
     if isinstance(op, LinearOp):
         return f"{op.weight.shape[0]} x {op.weight.shape[1]}{', ReLU' if op.has_relu else ''}"
-    corrected = isinstance(op, DiffuseOp) and bool(op.correction_self)
-    return f"{op.num_steps} steps{', corrected' if corrected else ''}"
+    if isinstance(op, DiffuseOp):
+        skip = "" if op.skip is None else f", skip from {op.skip}"
+        return f"{_steps(op)}{', corrected' if op.correction_self else ''}{skip}{', ReLU' if op.has_relu else ''}"
+    return _steps(op)
+
+
+def _steps(op: DiffuseOp | ElasticOp) -> str:
+    return f"{op.num_steps} step{'' if op.num_steps == 1 else 's'}"
 
 
 def _bits(op: Op) -> str:

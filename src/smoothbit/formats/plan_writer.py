@@ -77,6 +77,8 @@ def _diffuse(op: DiffuseOp, prefix: str, laws: LawWriter, tensors: dict[str, Any
         "updates": _indices(op.updates, laws),
         "deltas": _indices(op.deltas, laws),
         "delta_aggregates": _indices(op.delta_aggregates, laws),
+        **({} if op.skip is None else {"skip": op.skip}),
+        **({"has_relu": True} if op.has_relu else {}),
     }
 
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from smoothbit.nn import SMPNet
+from smoothbit.nn import Network
 from smoothbit.train.config import TrainConfig
 
 
-def make_optimiser(model: SMPNet, config: TrainConfig) -> torch.optim.Adam:
+def make_optimiser(model: Network, config: TrainConfig) -> torch.optim.Adam:
     """Return Adam over weights and biases (with weight decay) and range parameters (without).
 
     Reference:

@@ -6,7 +6,7 @@ import torch
 
 from smoothbit.data import Dataset, Split
 from smoothbit.engine import PreparedGraph
-from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features, simulate
+from smoothbit.nn import Network, TorchGraph, inputs_from_features, simulate
 from smoothbit.nn.simulation import TorchBackend
 from smoothbit.train.metrics import cross_entropy, evaluate
 from smoothbit.typing import BoolArray, Float32Array
@@ -30,7 +30,7 @@ class Task:
         self.train_nodes = torch.from_numpy(split.train.nonzero()[0])
         self.train_labels = torch.from_numpy(dataset.labels[split.train])
 
-    def scores(self, model: SMPNet) -> Float32Array:
+    def scores(self, model: Network) -> Float32Array:
         """Return class scores [N, C]: those the engine will give, up to float rounding in FP32.
 
         A quantized network is simulated in codes, so that it is judged by the engine's labels.

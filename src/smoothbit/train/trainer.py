@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from smoothbit.nn import SMPNet
+from smoothbit.nn import MODELS
 from smoothbit.quant import calibrate
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
@@ -105,7 +105,7 @@ class Trainer:
     def _make_model(self, is_warm: bool) -> None:
         """Build network and optimiser, in float32 for the warm-up."""
         config = replace(self.config, num_bits=32, stage_bits={}) if is_warm else self.config
-        self.model = SMPNet(config.net_config_for(self.task.dataset))
+        self.model = MODELS.resolve(config.model)(config.net_config_for(self.task.dataset))
         self.optimiser = make_optimiser(self.model, self.config)
 
     def _start_quantized(self) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.schema import DiffuseOp, Laws, Op
 from smoothbit.nn.graph import TorchGraph
+from smoothbit.nn.state_note import StateNote
 from smoothbit.quant import FloatStage, QuantConfig
 from smoothbit.registry import Registry
 
@@ -51,6 +52,7 @@ class Propagation(nn.Module, ABC):
         self.message = quant.make("messages", num_channels)
         self.aggregates = self.make_stages("aggregates")
         self.updates = self.make_stages("updates")
+        self.note = StateNote()
 
     def make_stages(self, stage: str, is_whole: bool = False) -> nn.ModuleList:
         """Return one quantizer for each step; the last is float for class scores unless `is_whole`."""
@@ -91,9 +93,9 @@ class Diffusion(Propagation):
             aggregate = self.aggregates[step](graph.mean(state))
             update = self.aggregate_weight * aggregate + self.self_weight * state + self.skip_weight * skip
             update = self.correct(update, state, graph, step)
-            if step == self.num_steps - 1:
-                update = graph.sqrt_degree * update
-            state = self.updates[step](update)
+            is_last = step == self.num_steps - 1
+            state = self.updates[step](graph.sqrt_degree * update if is_last else update)
+            state = self.note(state, None if is_last else graph.sqrt_degree)
         return torch.as_tensor(state)
 
     def start(self, graph: TorchGraph) -> None:
