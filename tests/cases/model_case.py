@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from smoothbit.engine import KernelBackend, PreparedGraph, run_plan, same_codes
+from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan, same_codes
 from smoothbit.export import export_model
 from smoothbit.formats import read_model
 from smoothbit.nn import MODELS, Network, TorchGraph, hidden_states, simulate
@@ -68,6 +68,13 @@ class ModelCase:
         ordered = PreparedGraph(random_graph(), "degree")
         first, second = (run_plan(net.to_plan(), g, features, KernelBackend()) for g in (graph.prepared, ordered))
         np.testing.assert_array_equal(first.scores, second.scores)
+
+    @pytest.mark.parametrize("bits", [2, 32], ids=["int2", "fp32"])
+    def test_session_repeats_the_run(self, bits):
+        net, _, features, graph = self.trained(bits=bits)
+        session = Session(net.to_plan(), graph.prepared, features)
+        once = run_plan(net.to_plan(), graph.prepared, features, KernelBackend())
+        np.testing.assert_array_equal(session.run().scores, once.scores)
 
     def test_simulation_is_the_trained_network(self):
         """At 8 bits only rounding ties may part the fake-quantized network and the codes."""

@@ -19,9 +19,10 @@ def make_optimiser(model: Network, config: TrainConfig) -> torch.optim.Adam:
         weights, and no range.
     """
     ranges = model.range_parameters()
-    is_range = {id(parameter) for parameter in ranges}
-    weights = [parameter for parameter in model.parameters() if id(parameter) not in is_range]
-    groups = [{"params": weights, "weight_decay": config.weight_decay, "base_lr": config.learning_rate}]
+    groups = [
+        {"params": weights, "weight_decay": factor * config.weight_decay, "base_lr": config.learning_rate}
+        for factor, weights in model.weight_groups()
+    ]
     if ranges:
         groups.append({"params": ranges, "weight_decay": 0.0, "base_lr": config.range_learning_rate})
     return torch.optim.Adam(groups, lr=config.learning_rate)

@@ -28,7 +28,7 @@ from smoothbit.train.config import propagation_options
         ({"propagation": "gcn", "propagation_options": {"epsilon": 1}}, "It has none"),
         ({"model": "gcni"}, "Did you mean 'gcnii'"),
         ({"model": "gcn", "model_options": {"teleport": 0.2}}, "`model_options` to be options of gcn .*It has none"),
-        ({"model": "gcnii", "model_options": {"num_steps": 4}}, "Valid names: mapping, teleport"),
+        ({"model": "gcnii", "model_options": {"num_steps": 4}}, "Valid names: decay_factor, mapping, teleport"),
         ({"model": "gcnii", "model_options": {"teleport": 2}}, r"Expected `teleport` to be in .0, 1. .got 2."),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",

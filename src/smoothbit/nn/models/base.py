@@ -131,6 +131,11 @@ class Network(nn.Module, ABC):
                 found += module.range_parameters()
         return found
 
+    def weight_groups(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Return all other parameters in groups, each with the factor of the recipe's weight decay."""
+        ranges = {id(parameter) for parameter in self.range_parameters()}
+        return [(1.0, [parameter for parameter in self.parameters() if id(parameter) not in ranges])]
+
     def float_twin(self: Model) -> Model:
         """Return a float32 network with the same weights: what quantization is measured against."""
         twin = type(self)(replace(self.config, quant=QuantConfig()))

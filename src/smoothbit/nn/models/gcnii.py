@@ -24,6 +24,7 @@ class GCNIIConfig(NetworkConfig):
     Args:
         teleport: alpha, share of the first hidden layer in each aggregate, in [0, 1].
         mapping: theta > 0; layer l has beta_l = log(theta / l + 1) of its weights, at most 1.
+        decay_factor: Weight decay of the deep layers over that of the two linear ones, >= 0.
 
     Raises:
         ArgumentError: a field is outside its range.
@@ -31,6 +32,7 @@ class GCNIIConfig(NetworkConfig):
 
     teleport: float = 0.1
     mapping: float = 0.5
+    decay_factor: float = 20.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -40,6 +42,10 @@ class GCNIIConfig(NetworkConfig):
             raise ArgumentError(
                 f"Expected `mapping` to be in (0, e - 1], so that beta is at most 1 (got {self.mapping}). "
                 "The paper uses 0.5."
+            )
+        if not self.decay_factor >= 0:
+            raise ArgumentError(
+                f"Expected `decay_factor` to be >= 0 (got {self.decay_factor}). The paper uses 0.01 and 5e-4: 20."
             )
 
 
@@ -58,8 +64,8 @@ class GCNII(Network):
         input: `Inputs` [N, F]; output: class scores [N, C], float32.
 
     Reference:
-        Chen et al. 2020, eq. 5; weights drawn as the authors' code does. Departures: one weight
-        decay for all layers; (1 - beta) I + beta W is quantized as one matrix.
+        Chen et al. 2020, eq. 5; weights drawn as the authors' code does. Departure:
+        (1 - beta) I + beta W is quantized as one matrix.
     """
 
     config_type: ClassVar[type[NetworkConfig]] = GCNIIConfig
@@ -77,6 +83,12 @@ class GCNII(Network):
     def propagation_name(self) -> str:
         """Smoothing with a share of the first state."""
         return "appnp"
+
+    def weight_groups(self) -> list[tuple[float, list[nn.Parameter]]]:
+        """Return linear and deep weights: the latter decay faster."""
+        deep = [module.weight for module in self.modules() if isinstance(module, IdentityMapping)]
+        shallow = [*self.linear1.parameters(recurse=False), *self.linear2.parameters(recurse=False)]
+        return [(1.0, shallow), (self.config.decay_factor, deep)]
 
     def forward(self, inputs: Inputs, graph: TorchGraph) -> Tensor:
         """Return class scores [N, C] in fake-quantized float32."""

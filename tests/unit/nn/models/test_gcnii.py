@@ -34,6 +34,12 @@ class TestGCNII(ModelCase):
         net, *_ = self.trained(bits=2)
         assert [op.skip for op in net.to_plan().ops if op.kind == "diffuse"] == [2, 2, 2]
 
+    def test_deep_weights_decay_faster(self):
+        net, *_ = self.trained(bits=2, decay_factor=7.0)
+        (one, shallow), (factor, deep) = net.weight_groups()
+        assert (one, factor, len(shallow), len(deep)) == (1.0, 7.0, 4, 3)
+        assert len(shallow) + len(deep) + len(net.range_parameters()) == len(list(net.parameters()))
+
     def test_64_layers_keep_gradients(self):
         """Initial residual and mapping near the identity: the first layer still learns."""
         net, *_ = self.trained(steps=64)
@@ -46,6 +52,7 @@ class TestGCNII(ModelCase):
     [
         ({"teleport": 1.5}, r"Expected `teleport` to be in \[0, 1\] \(got 1.5\)"),
         ({"mapping": 0.0}, r"Expected `mapping` to be in \(0, e - 1\].* \(got 0.0\)"),
+        ({"decay_factor": -1.0}, r"Expected `decay_factor` to be >= 0 \(got -1.0\)"),
         ({"mapping": 2.0}, r"Expected `mapping` to be in \(0, e - 1\].* \(got 2.0\)"),
     ],
 )
