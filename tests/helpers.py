@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
-from smoothbit.nn import Inputs, SMPNet, SMPNetConfig, TorchGraph, inputs_from_features
+from smoothbit.nn import MODELS, Inputs, TorchGraph, inputs_from_features
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
 from smoothbit.quant import QuantConfig
@@ -66,14 +68,16 @@ def trained_net(
     quantizer: str = "qlr",
     steps: int = 3,
     seed: int = 0,
+    model: str = "smp_net",
     **config: object,
-) -> tuple[SMPNet, Inputs]:
+) -> tuple[Any, Inputs]:
     """Return a network after three optimiser steps on random labels, so that all its parts have moved."""
     torch.manual_seed(seed)
     inputs = inputs_from_features(features)
     fields: dict[str, object] = {"hidden_channels": 12, "dropout": 0.2, "num_steps": steps, **config}
-    net = SMPNet(
-        SMPNetConfig(
+    network = MODELS.resolve(model)
+    net = network(
+        network.config_type(
             features.num_features,
             5,
             inputs.kind,

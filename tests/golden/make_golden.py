@@ -1,8 +1,8 @@
-"""Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, two graphs.
+"""Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, a model with a skip, graphs.
 
-Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, that with an order of
-nodes 1.1, that with a coding 1.2, and must never change: they are what an older smoothbit left on a
-user's disk. A later format gets files of its own.
+Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, those with a skip or an order of
+nodes 1.1, that with a coding 1.2, and must never change: they are what an older smoothbit left on a user's disk. A
+later format gets files of its own.
 """
 
 from __future__ import annotations
@@ -89,6 +89,33 @@ def tiny_delta_model() -> PackedModel:
     return PackedModel(Plan(ops, scores=3, embedding=2), info)
 
 
+def tiny_residual_model() -> PackedModel:
+    """Features [*, 3] -> linear 2 -> linear 2 -> 1 step with the first layer's skip and a ReLU."""
+    hidden = per_tensor_law(2, 0.5, 1)
+    packed = PackedTensor(pack(np.arange(4).reshape(2, 2), 2), 2, per_tensor_law(2, 0.25, 2))
+    diffuse = DiffuseOp(
+        source=3,
+        num_steps=1,
+        self_weight=0.0,
+        aggregate_weight=0.75,
+        skip_weight=0.25,
+        correction_self=(),
+        correction_aggregate=(),
+        message=per_tensor_law(2, 0.3, 1),
+        aggregates=(None,),
+        updates=(None,),
+        skip=2,
+        has_relu=True,
+    )
+    ops = (
+        FeaturesOp(0, 3, per_tensor_law(1, 1.0)),
+        LinearOp(1, PackedTensor(pack(np.arange(6).reshape(3, 2) % 4, 2), 2, hidden), None, True, hidden),
+        LinearOp(2, packed, f32(0.5, -0.5), False, None),
+        diffuse,
+    )
+    return PackedModel(Plan(ops, scores=4), ModelInfo("GCNII", "qlr", 2, "appnp", "Tiny", "public", 2, "0.1.0"))
+
+
 def tiny_adjacency() -> CSR:
     """5 nodes: a hub 0, a self-loop at 2, node 4 without neighbours."""
     return csr_from_coo([0, 0, 0, 1, 2, 2, 3], [1, 2, 3, 0, 0, 2, 0], 5, 5)
@@ -118,6 +145,7 @@ def write_all(folder: Path) -> None:
     write_model(folder / "tiny_model.smoothbit", tiny_model())
     write_model(folder / "tiny_float_model.smoothbit", tiny_float_model())
     write_model(folder / "tiny_delta_model.smoothbit", tiny_delta_model())
+    write_model(folder / "tiny_residual_model.smoothbit", tiny_residual_model())
     write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
     write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
     write_graph(folder / "tiny_ordered_graph.smoothbit", tiny_ordered_graph())

@@ -16,6 +16,7 @@ READERS = {
     "tiny_model": read_model,
     "tiny_float_model": read_model,
     "tiny_delta_model": read_model,
+    "tiny_residual_model": read_model,
     "tiny_sparse_graph": read_graph,
     "tiny_dense_graph": read_graph,
     "tiny_ordered_graph": read_graph,
@@ -109,6 +110,14 @@ def test_model_decodes_from_the_document_alone():
         assert found == [None if law is None else law_numbers(law) for law in getattr(diffuse, name)]
     assert (plan["scores"], plan["embedding"]) == (model.plan.scores, model.plan.embedding)
     assert info["training"] == model.info.training == {"seed": 7, "lr": 0.1}
+
+
+def test_skip_and_relu_decode_from_the_document_alone():
+    metadata, _ = decode("tiny_residual_model")
+    diffuse = json.loads(metadata["plan"])["ops"][3]
+    assert metadata["format_version"] == "1.1"
+    assert (diffuse["source"], diffuse["skip"], diffuse["has_relu"]) == (3, 2, True)
+    assert not {"skip", "has_relu"} & json.loads(decode("tiny_model")[0]["plan"])["ops"][3].keys()
 
 
 def test_sparse_graph_decodes_from_the_document_alone():

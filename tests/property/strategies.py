@@ -160,6 +160,8 @@ def diffusions(draw, source, width):
         updates=(*column(laws(width), steps - 1), None),
         deltas=column(laws(width)) if is_corrected else (),
         delta_aggregates=column(maybe) if is_corrected else (),
+        skip=draw(st.none() | st.just(source)),
+        has_relu=draw(st.booleans()),
     )
 
 

@@ -18,7 +18,7 @@ from smoothbit.cli.lazy import COMMANDS, load_command
 from smoothbit.data import load_dataset
 from smoothbit.data.datasets import datasets
 from smoothbit.engine import ORDERS
-from smoothbit.nn import PROPAGATIONS
+from smoothbit.nn import MODELS, PROPAGATIONS
 from smoothbit.quant import QUANTIZERS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -27,7 +27,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 COMMAND_PAGES = [*PAGES, *REPOSITORY.glob("README.md")]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(#[^)]*)?\)")
-REGISTRIES = (QUANTIZERS, PROPAGATIONS, ORDERS, datasets)
+REGISTRIES = (QUANTIZERS, PROPAGATIONS, MODELS, ORDERS, datasets)
 FIXTURES = {"dataset": lambda case: load_dataset(case.name)}
 """What pytest would hand to a method of a family's case."""
 

@@ -15,7 +15,7 @@ from smoothbit.bench.peers.torch_csr import csr_tensor
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.schema import DiffuseOp
-from smoothbit.nn import SMPNet
+from smoothbit.nn import Network, QuantLinear, SMPNet
 from smoothbit.numerics.features import Features
 
 Aggregate = Callable[[Tensor], Tensor]
@@ -33,16 +33,16 @@ class PyGNet(nn.Module):
         ArgumentError: the network is quantized, or its propagation is not linear.
     """
 
-    def __init__(self, model: SMPNet, aggregate: Aggregate) -> None:
+    def __init__(self, model: Network, aggregate: Aggregate) -> None:
         super().__init__()
-        step = model.propagation.to_op(0)
-        if not model.config.quant.is_float or not isinstance(step, DiffuseOp):
+        step = model.propagation.to_op(0) if isinstance(model, SMPNet) else None
+        if not isinstance(model, SMPNet) or not model.config.quant.is_float or not isinstance(step, DiffuseOp):
             raise ArgumentError(
-                f"Expected `model` to be an FP32 network with propagation smp, appnp or gcn "
-                f"(got {model.config.propagation}). Train it with --bits 32."
+                f"Expected `model` to be an FP32 SMPNet with propagation smp, appnp or gcn "
+                f"(got {type(model).__name__}, propagation {model.propagation_name}). Train it with --bits 32."
             )
-        self.first = _linear(model.linear1.weight, model.linear1.bias)
-        self.second = _linear(model.linear2.weight, model.linear2.bias)
+        self.first = _linear(model.linear1)
+        self.second = _linear(model.linear2)
         self.is_predict_first = model.config.order == "predict_first"
         self.aggregate = aggregate
         self.step = step
@@ -74,7 +74,7 @@ class PyGNet(nn.Module):
         return state
 
 
-def pyg_networks(model: SMPNet, graph: PreparedGraph, features: Features) -> dict[str, Callable[[], Tensor]]:
+def pyg_networks(model: Network, graph: PreparedGraph, features: Features) -> dict[str, Callable[[], Tensor]]:
     """Return the network as calls, by the way it aggregates; the normalisation is precomputed.
 
     Args:
@@ -105,9 +105,10 @@ def _call(network: PyGNet, inputs: Tensor) -> Callable[[], Tensor]:
     return call
 
 
-def _linear(weight: Tensor, bias: Tensor) -> nn.Linear:
-    layer = nn.Linear(weight.shape[0], weight.shape[1])
+def _linear(given: QuantLinear) -> nn.Linear:
+    layer = nn.Linear(*given.weight.shape)
     with torch.no_grad():
-        layer.weight.copy_(weight.t())
-        layer.bias.copy_(bias)
+        layer.weight.copy_(given.weight.t())
+        assert given.bias is not None
+        layer.bias.copy_(given.bias)
     return layer

@@ -32,6 +32,7 @@ def compare(
     quantizers: Annotated[str, typer.Option(help="Comma list of quantizers.")] = DEFAULTS.quantizer,
     bits: Annotated[str, typer.Option(help="Comma list of widths; 32 is float32.")] = "32,8,4,2",
     seeds: opt.SeedsOption = 3,
+    model: opt.ModelOption = DEFAULTS.model,
     steps: opt.StepsOption = DEFAULTS.num_steps,
     hidden: opt.HiddenOption = DEFAULTS.hidden_channels,
     order: opt.OrderOption = DEFAULTS.order,
@@ -43,6 +44,7 @@ def compare(
     range_lr: opt.RangeRateOption = DEFAULTS.range_learning_rate,
     weight_decay: opt.WeightDecayOption = DEFAULTS.weight_decay,
     option: opt.PropagationOptions = None,
+    model_option: opt.ModelOptions = None,
     weight_granularity: opt.GranularityOption = DEFAULTS.weight_granularity,
     threads: opt.TorchThreadsOption = DEFAULTS.num_threads,
     json: JsonOption = None,
@@ -56,6 +58,7 @@ def compare(
     base = TrainConfig(
         data_root=data_root, split=split, epochs=epochs, warm_epochs=warm_epochs,
         learning_rate=lr, range_learning_rate=range_lr,
+        model=model, model_options=parse_pairs(model_option, "--model-option"),
         weight_decay=weight_decay, hidden_channels=hidden, num_steps=steps, propagation=names[0],
         propagation_options=parse_pairs(option, "--option"), order=order, dropout=dropout,
         weight_granularity=weight_granularity, num_threads=threads,
@@ -90,7 +93,7 @@ def _row(name: str, config: TrainConfig, result: dict[str, Any]) -> dict[str, An
     summary = result["summary"]
     test = summary["test_accuracy"]
     return {
-        "run": name, "dataset": config.dataset, "propagation": config.propagation,
+        "run": name, "dataset": config.dataset, "model": config.model, "propagation": config.method,
         "quantizer": "none" if config.num_bits == 32 else config.quantizer, "num_bits": config.num_bits,
         "metric": summary["metric"], "split": result["rows"][0]["split"],
         "mean": test["mean"], "std": test["std"], "interval95": test["interval95"], "n": test["n"],

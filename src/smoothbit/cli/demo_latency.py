@@ -12,11 +12,11 @@ from smoothbit.bench.trained_peer import pyg_networks
 from smoothbit.cli.output import progress_bar
 from smoothbit.data import Dataset
 from smoothbit.engine import PreparedGraph, load
-from smoothbit.nn import SMPNet
+from smoothbit.nn import Network
 
 
 def time_models(
-    models: Mapping[int, Path], network: SMPNet, data: Dataset, threads: int, budget_s: float
+    models: Mapping[int, Path], network: Network, data: Dataset, threads: int, budget_s: float
 ) -> dict[str, Any]:
     """Time packed models and the FP32 network in PyG, from features at rest to class scores.
 

@@ -34,10 +34,16 @@ def _shape(op: Op) -> str:
         return f"{op.num_features} features"
     if isinstance(op, LinearOp):
         return f"{op.weight.shape[0]} x {op.weight.shape[1]}{', ReLU' if op.has_relu else ''}"
-    if isinstance(op, ElasticOp):
-        return f"{op.num_steps} steps"
-    coding = "" if op.coding == "plain" else f", {op.coding}-coded"
-    return f"{op.num_steps} steps{coding}{', corrected' if op.correction_self else ''}"
+    if isinstance(op, DiffuseOp):
+        coding = "" if op.coding == "plain" else f", {op.coding}-coded"
+        skip = "" if op.skip is None else f", skip from {op.skip}"
+        correction = ", corrected" if op.correction_self else ""
+        return f"{_steps(op)}{coding}{correction}{skip}{', ReLU' if op.has_relu else ''}"
+    return _steps(op)
+
+
+def _steps(op: DiffuseOp | ElasticOp) -> str:
+    return f"{op.num_steps} step{'' if op.num_steps == 1 else 's'}"
 
 
 def _bits(op: Op) -> str:

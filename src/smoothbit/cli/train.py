@@ -23,6 +23,7 @@ def train(
     data_root: DataRootOption = None,
     bits: Annotated[int, typer.Option(help="1, 2, 4, 8, or 32 for float32.")] = DEFAULTS.num_bits,
     quantizer: Annotated[str, typer.Option(help="qlr, bt, bt_star, lsq or minmax.")] = DEFAULTS.quantizer,
+    model: opt.ModelOption = DEFAULTS.model,
     propagation: Annotated[str, typer.Option(help="smp, appnp, elastic or gcn.")] = DEFAULTS.propagation,
     steps: opt.StepsOption = DEFAULTS.num_steps,
     hidden: opt.HiddenOption = DEFAULTS.hidden_channels,
@@ -44,6 +45,7 @@ def train(
     ] = DEFAULTS.lr_decay,
     decay_epochs: Annotated[int, typer.Option(help="Epochs between decays.")] = DEFAULTS.decay_epochs,
     option: opt.PropagationOptions = None,
+    model_option: opt.ModelOptions = None,
     stage_bits: Annotated[
         list[str] | None,
         typer.Option(metavar="STAGE=BITS", help="Width of one stage, e.g. activations=8; repeatable."),
@@ -64,6 +66,7 @@ def train(
         dataset=dataset, data_root=data_root, split=split, epochs=epochs, warm_epochs=warm_epochs, learning_rate=lr,
         distill_weight=distill, is_gradual=gradual, range_learning_rate=range_lr, weight_decay=weight_decay,
         distill_weight_decay=distill_weight_decay, schedule=schedule, lr_decay=lr_decay, decay_epochs=decay_epochs,
+        model=model, model_options=parse_pairs(model_option, "--model-option"),
         hidden_channels=hidden, num_steps=steps, propagation=propagation,
         propagation_options=parse_pairs(option, "--option"), order=order, dropout=dropout,
         quantizer=quantizer, num_bits=bits, stage_bits=_stage_bits(stage_bits),
@@ -88,7 +91,7 @@ def _show(output: Output, config: TrainConfig, result: dict[str, Any]) -> None:
     rows, summary = result["rows"], result["summary"]
     width = "FP32" if config.num_bits == 32 else f"INT{config.num_bits} {config.quantizer}"
     table = make_table(
-        f"{config.dataset}, {config.propagation}, {width}, split {rows[0]['split'].split('/')[0]}",
+        f"{config.dataset}, {config.method}, {width}, split {rows[0]['split'].split('/')[0]}",
         {"seed": "right", "validation": "right", "test": "right", "best epoch": "right", "seconds": "right"},
     )
     for row in rows:

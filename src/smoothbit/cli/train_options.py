@@ -42,6 +42,11 @@ PropagationOptions: TypeAlias = Annotated[
     list[str] | None,
     typer.Option("--option", metavar="KEY=VALUE", help="Option of the propagation, e.g. teleport=0.2; repeatable."),
 ]
+ModelOption: TypeAlias = Annotated[str, typer.Option(help="smp_net, mlp, gcn, sgc or gcnii.")]
+ModelOptions: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option("--model-option", metavar="KEY=VALUE", help="Option of the model, e.g. teleport=0.2; repeatable."),
+]
 GranularityOption: TypeAlias = Annotated[str, typer.Option(help="per_tensor or per_channel weights.")]
 GridOption: TypeAlias = Annotated[
     str, typer.Option(help="Levels of signed tensors at 1 and 2 bits: half (none at 0) or integer.")

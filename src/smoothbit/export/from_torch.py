@@ -8,12 +8,12 @@ from typing import Any
 from smoothbit import __version__
 from smoothbit.formats import PackedModel, write_model
 from smoothbit.formats.schema import ModelInfo
-from smoothbit.nn import SMPNet
+from smoothbit.nn import Network
 from smoothbit.train import load_run_model
 
 
 def export_model(
-    model: SMPNet,
+    model: Network,
     path: str | Path,
     *,
     dataset: str = "",
@@ -38,7 +38,7 @@ def export_model(
         model=type(model).__name__,
         quantizer="none" if config.quant.is_float else config.quant.quantizer,
         num_bits=config.quant.num_bits,
-        propagation=config.propagation,
+        propagation=model.propagation_name,
         dataset=dataset,
         split=split,
         num_classes=config.num_classes,

@@ -13,7 +13,7 @@ from smoothbit.engine import Model, PreparedGraph, Result, load, same_codes
 from smoothbit.errors import RunError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import isa
-from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features, simulate
+from smoothbit.nn import Network, TorchGraph, inputs_from_features, simulate
 from smoothbit.train import load_run_model
 from smoothbit.train.run_folder import read_config
 
@@ -58,7 +58,7 @@ class Verification:
         return asdict(self)
 
 
-def verify_model(model: SMPNet, packed: Model, dataset: Dataset, num_threads: int | None = None) -> Verification:
+def verify_model(model: Network, packed: Model, dataset: Dataset, num_threads: int | None = None) -> Verification:
     """Run a packed model and the network it came from on one data set.
 
     Args:

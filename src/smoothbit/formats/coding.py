@@ -89,6 +89,9 @@ def check_coding(op: DiffuseOp, field: str) -> None:
         if any(law is not None for law in laws):
             rule = f"null throughout where coding is {op.coding}"
             raise ValueRangeError(expected(f"{field}.{name}", rule, next(k for k, law in enumerate(laws) if law)))
+    if op.has_relu or op.skip is not None:
+        rule = f"without `has_relu` and `skip` where coding is {op.coding}"
+        raise ValueRangeError(expected(field, rule, "has_relu" if op.has_relu else f"skip {op.skip}"))
     if op.coding == "feedback":
         if op.correction_self:
             raise ValueRangeError(expected(f"{field}.has_correction", "false where coding is feedback", True))

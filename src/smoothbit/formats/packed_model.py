@@ -12,13 +12,14 @@ from smoothbit.formats.json_text import parse_json, to_json
 from smoothbit.formats.plan_reader import plan_from_json, value_widths
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
-from smoothbit.formats.schema import ModelInfo, Plan
+from smoothbit.formats.schema import DiffuseOp, ModelInfo, Plan
 from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray
 
 MODEL_FORMAT = "smoothbit-model"
 MODEL_VERSION = "1.2"
 PLAIN_VERSION = "1.0"
+"""Version of a plan without what a later one added to `diffuse`: any reader of 1.x reads it."""
 INFO_TEXTS = ("model", "quantizer", "propagation", "dataset", "split", "library_version")
 MODEL_BITS = (1, 2, 4, 8, 32)
 MAX_CLASSES = (1 << 31) - 1
@@ -104,10 +105,15 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
         raise ArgumentError(
             expected("info", "JSON-able with finite numbers", str(error), "Convert NumPy numbers with `.item()`")
         ) from error
-    is_plain = all(getattr(op, "coding", "plain") == "plain" for op in model.plan.ops)
-    version = PLAIN_VERSION if is_plain else MODEL_VERSION
-    metadata = {"format": MODEL_FORMAT, "format_version": version, "plan": to_json(plan), "info": info}
+    metadata = {"format": MODEL_FORMAT, "format_version": _version(model.plan), "plan": to_json(plan), "info": info}
     return tensors, metadata
+
+
+def _version(plan: Plan) -> str:
+    diffusions = [op for op in plan.ops if isinstance(op, DiffuseOp)]
+    if any(op.coding != "plain" for op in diffusions):
+        return MODEL_VERSION
+    return "1.1" if any(op.skip is not None or op.has_relu for op in diffusions) else PLAIN_VERSION
 
 
 def _decode(metadata: Mapping[str, str], tensors: Mapping[str, AnyArray]) -> PackedModel:

@@ -157,6 +157,8 @@ class _PlanReader:
             deltas=self._laws(record, "deltas", width, lengths),
             delta_aggregates=self._laws(record, "delta_aggregates", width, lengths),
             coding=_coding(record),
+            skip=self._skip(record, width),
+            has_relu=record.has("has_relu") and record.flag("has_relu"),
         )
         _check_messages(op, record, (op.aggregates, op.deltas, op.delta_aggregates))
         check_coding(op, record.where)
@@ -188,6 +190,16 @@ class _PlanReader:
         """Return source and width of the value read; only `features` may read value 0."""
         source = record.integer("source", 1, len(self.ops))
         return source, self.widths[source - 1]
+
+    def _skip(self, record: Record, width: int) -> int | None:
+        """Return the value that a skip reads when it is not the source; it is as wide."""
+        if not record.has("skip"):
+            return None
+        skip = record.integer("skip", 1, len(self.ops))
+        if self.widths[skip - 1] != width:
+            rule = f"a value of {width} channels, as the source"
+            raise ValueRangeError(expected(record.path("skip"), rule, self.widths[skip - 1]))
+        return skip
 
     def _law(self, index: object, field: str, width: int) -> AffineLaw | None:
         if index is None:

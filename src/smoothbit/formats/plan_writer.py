@@ -78,6 +78,8 @@ def _diffuse(op: DiffuseOp, prefix: str, laws: LawWriter, tensors: dict[str, Any
         "deltas": _indices(op.deltas, laws),
         "delta_aggregates": _indices(op.delta_aggregates, laws),
         **({} if op.coding == "plain" else {"coding": op.coding}),
+        **({} if op.skip is None else {"skip": op.skip}),
+        **({"has_relu": True} if op.has_relu else {}),
     }
 
 

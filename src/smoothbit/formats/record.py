@@ -48,6 +48,10 @@ class Record:
             raise SchemaError(expected(self.path(name), "present", "nothing"))
         return self._unread.pop(name)
 
+    def has(self, name: str) -> bool:
+        """Return whether there is such a field, not yet taken."""
+        return name in self._unread
+
     def text(self, name: str) -> str:
         """Return a string.
 

@@ -60,13 +60,14 @@ class LinearOp:
 class DiffuseOp:
     """K steps of linear message propagation in the state u = D^-1/2 h (docs/numerics.md).
 
-    With P = D^-1 (A + I), z^ the source, u_0 = D^-1/2 z^ (skip), and m_0 = message(u_0)::
+    With P = D^-1 (A + I), z^ the source, m_0 = message(D^-1/2 z^), and u_0 = D^-1/2 times value `skip`::
 
         a_k   = aggregate_k(P m_k)
         delta = delta_k(c_agg a_k + (c_self - 1) m_k + c_skip u_0)             when corrected
         b_k   = delta_aggregate_k(P delta)
         v     = c_agg a_k + c_self m_k + c_skip u_0 + correction_self[k] delta + correction_aggregate[k] b_k
         m_{k+1} = update_k(v)        last step: out = update_{K-1}(D^1/2 v), or D^1/2 v in float32
+                                     with a ReLU: relu(v) in place of v in the last step
 
     What a node sends is m_k (`coding` plain), m_k and what was lost before (feedback), or the difference
     to what its neighbours hold already (delta); `formats.coding` has the rules.
@@ -85,6 +86,8 @@ class DiffuseOp:
         deltas: Laws of delta [K], or empty.
         delta_aggregates: Laws of b_k [K], or empty.
         coding: "plain", "feedback" or "delta".
+        skip: Value that u_0 comes from [N, F], or None for the source.
+        has_relu: Whether negative values of the last step become 0.
     """
 
     kind: ClassVar[str] = "diffuse"
@@ -101,6 +104,8 @@ class DiffuseOp:
     deltas: Laws = ()
     delta_aggregates: Laws = ()
     coding: str = "plain"
+    skip: int | None = None
+    has_relu: bool = False
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from torch import Tensor
 from smoothbit.engine.graph import Incidence, PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
 from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
-from smoothbit.nn.models import SMPNet
+from smoothbit.nn.models import Network
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
@@ -145,7 +145,7 @@ class TorchBackend:
 
 
 def simulate(
-    model: SMPNet,
+    model: Network,
     graph: PreparedGraph,
     features: Features,
     *,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
 
 from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError
-from smoothbit.nn import PROPAGATIONS, SMPNetConfig, input_kind
+from smoothbit.nn import MODELS, PROPAGATIONS, NetworkConfig, input_kind
 from smoothbit.nn.propagation.base import Diffusion
 from smoothbit.quant import QuantConfig
 from smoothbit.registry import nearest_name
@@ -40,9 +42,11 @@ class TrainConfig:
             each `decay_epochs` epochs of a phase.
         lr_decay: Factor of schedule "step".
         decay_epochs: Epochs between two decays.
-        hidden_channels: H.
-        num_steps: K.
-        propagation: smp, appnp, elastic or gcn.
+        model: smp_net, mlp, gcn, sgc or gcnii.
+        model_options: Fields of that network's configuration that have no place here, e.g. teleport of gcnii.
+        hidden_channels: H, where the network has hidden layers.
+        num_steps: K: propagation steps, or layers of gcn and gcnii.
+        propagation: smp, appnp, elastic or gcn; this, its options and `order` are for smp_net.
         propagation_options: Keyword arguments of that propagation.
         order: "predict_first" or "propagate_first".
         dropout: Probability, in [0, 1).
@@ -74,6 +78,8 @@ class TrainConfig:
     schedule: str = "cosine"
     lr_decay: float = 0.7
     decay_epochs: int = 50
+    model: str = "smp_net"
+    model_options: dict[str, object] = field(default_factory=dict)
     hidden_channels: int = 64
     num_steps: int = 10
     propagation: str = "smp"
@@ -125,25 +131,25 @@ class TrainConfig:
             return 0
         return self.epochs // 2 if self.warm_epochs is None else self.warm_epochs
 
-    def net_config(self, num_features: int, num_classes: int, kind: str) -> SMPNetConfig:
+    @property
+    def method(self) -> str:
+        """What tables call the network: its propagation where it has a choice of it, else its name."""
+        return self.propagation if "propagation" in _field_names(self.model) else self.model
+
+    def net_config(self, num_features: int, num_classes: int, kind: str) -> NetworkConfig:
         """Return the network's configuration for features of `kind` [N, F] and C classes."""
         quant = QuantConfig(
             self.quantizer, self.num_bits, dict(self.stage_bits), self.weight_granularity, self.grid, self._coding()
         )
-        return SMPNetConfig(
-            num_features=num_features,
-            num_classes=num_classes,
-            input_kind=kind,
-            hidden_channels=self.hidden_channels,
-            num_steps=self.num_steps,
-            propagation=self.propagation,
-            propagation_options=dict(self.propagation_options),
-            order=self.order,
-            dropout=self.dropout,
-            quant=quant,
+        shared: dict[str, Any] = {
+            name: value for name, value in asdict(self).items() if name in _field_names(self.model)
+        }
+        options: dict[str, Any] = self.model_options
+        return MODELS.resolve(self.model).config_type(
+            num_features=num_features, num_classes=num_classes, input_kind=kind, quant=quant, **shared, **options
         )
 
-    def net_config_for(self, dataset: Dataset) -> SMPNetConfig:
+    def net_config_for(self, dataset: Dataset) -> NetworkConfig:
         """Return the network's configuration for a data set."""
         return self.net_config(dataset.num_features, dataset.num_classes, input_kind(dataset.features))
 
@@ -167,13 +173,25 @@ class TrainConfig:
         return "delta" if is_linear and self.num_bits <= 2 else "plain"
 
     def _check_options(self) -> None:
-        known = propagation_options(self.propagation)
-        for name in self.propagation_options:
-            if name not in known:
-                raise ArgumentError(
-                    f"Expected `propagation_options` to be options of {self.propagation} (got '{name}'). "
-                    f"{nearest_name(name, known) if known else 'It has none.'}"
-                )
+        own = {"num_features", "num_classes", "input_kind", "quant", *(f.name for f in fields(self))}
+        _check_names(
+            "propagation_options", self.propagation_options, self.propagation, propagation_options(self.propagation)
+        )
+        known = [name for name in _field_names(self.model) if name not in own]
+        _check_names("model_options", self.model_options, self.model, known)
+
+
+def _field_names(model: str) -> list[str]:
+    return [f.name for f in fields(MODELS.resolve(model).config_type)]
+
+
+def _check_names(argument: str, options: Iterable[str], owner: str, known: list[str]) -> None:
+    for name in options:
+        if name not in known:
+            raise ArgumentError(
+                f"Expected `{argument}` to be options of {owner} (got '{name}'). "
+                f"{nearest_name(name, known) if known else 'It has none.'}"
+            )
 
 
 def propagation_options(propagation: str) -> list[str]:

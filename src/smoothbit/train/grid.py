@@ -46,4 +46,4 @@ def make_grid(
 def cell_name(config: TrainConfig) -> str:
     """Return the folder name of a cell, e.g. "Cora-smp-qlr-2bit" or "Cora-smp-fp32"."""
     method = "fp32" if config.num_bits == 32 else f"{config.quantizer}-{config.num_bits}bit"
-    return f"{config.dataset}-{config.propagation}-{method}"
+    return f"{config.dataset}-{config.method}-{method}"

@@ -8,11 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from smoothbit.nn import SMPNet
+from smoothbit.nn import Network
 from smoothbit.train.phases import Phase
 
 
-def make_optimiser(model: SMPNet, phase: Phase) -> torch.optim.Adam:
+def make_optimiser(model: Network, phase: Phase) -> torch.optim.Adam:
     """Return Adam over weights and biases (with weight decay) and range parameters (without).
 
     Reference:
@@ -20,11 +20,12 @@ def make_optimiser(model: SMPNet, phase: Phase) -> torch.optim.Adam:
         weights, and no range.
     """
     ranges = model.range_parameters()
-    is_range = {id(parameter) for parameter in ranges}
-    weights = [parameter for parameter in model.parameters() if id(parameter) not in is_range]
     config = phase.config
     decay = config.distill_weight_decay if phase.is_distilled else config.weight_decay
-    groups = [{"params": weights, "weight_decay": decay, "base_lr": config.learning_rate}]
+    groups = [
+        {"params": weights, "weight_decay": factor * decay, "base_lr": config.learning_rate}
+        for factor, weights in model.weight_groups()
+    ]
     if ranges:
         groups.append({"params": ranges, "weight_decay": 0.0, "base_lr": config.range_learning_rate})
     return torch.optim.Adam(groups, lr=config.learning_rate)

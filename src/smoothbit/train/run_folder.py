@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from smoothbit.errors import ArgumentError, RunError
-from smoothbit.nn import SMPNet, SMPNetConfig
+from smoothbit.nn import MODELS, Network
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
 from smoothbit.train.records import Record, write_json
@@ -132,7 +132,7 @@ def finished_seeds(run_dir: Path) -> dict[int, Record]:
     return dict(sorted(found.items()))
 
 
-def load_run_model(run_dir: str | Path, seed: int | None = None) -> tuple[SMPNet, TrainConfig, Record]:
+def load_run_model(run_dir: str | Path, seed: int | None = None) -> tuple[Network, TrainConfig, Record]:
     """Rebuild a trained network from its folder alone.
 
     Args:
@@ -157,7 +157,8 @@ def load_run_model(run_dir: str | Path, seed: int | None = None) -> tuple[SMPNet
             f"Run `smoothbit train` again with --out {run_dir}."
         )
     best = read_checkpoint(seed_folder(run_dir, seed) / BEST_FILE)
-    model = SMPNet(SMPNetConfig.from_json(best.content["network"]))
+    network = MODELS.resolve(config.model)
+    model = network(network.config_type.from_json(best.content["network"]))
     model.load_state_dict(best.sections["model"])
     return model.eval(), config, records[seed]
 

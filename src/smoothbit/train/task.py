@@ -8,7 +8,7 @@ from smoothbit.data import Dataset, Split
 from smoothbit.engine import PreparedGraph
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.runner import run_plan
-from smoothbit.nn import SMPNet, TorchGraph, inputs_from_features
+from smoothbit.nn import Network, TorchGraph, inputs_from_features
 from smoothbit.train.metrics import cross_entropy, evaluate
 from smoothbit.typing import BoolArray, Float32Array
 
@@ -31,7 +31,7 @@ class Task:
         self.train_nodes = torch.from_numpy(split.train.nonzero()[0])
         self.train_labels = torch.from_numpy(dataset.labels[split.train])
 
-    def scores(self, model: SMPNet) -> Float32Array:
+    def scores(self, model: Network) -> Float32Array:
         """Return class scores [N, C]: those the engine will give, up to float rounding in FP32.
 
         A quantized network runs in the engine's kernels: it is judged by what they will answer.

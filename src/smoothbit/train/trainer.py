@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from smoothbit.nn import SMPNet
+from smoothbit.nn import MODELS
 from smoothbit.quant import calibrate
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
@@ -119,7 +119,8 @@ class Trainer:
 
     def _make_model(self) -> None:
         """Build network and optimiser of the phase."""
-        self.model = SMPNet(self.phase.config.net_config_for(self.task.dataset))
+        config = self.phase.config
+        self.model = MODELS.resolve(config.model)(config.net_config_for(self.task.dataset))
         self.optimiser = make_optimiser(self.model, self.phase)
 
     def _start_phase(self) -> None:

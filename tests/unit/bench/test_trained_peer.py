@@ -44,9 +44,11 @@ def test_scores_are_those_of_the_network(dense: Dataset, propagation: str, order
 
 
 @pytest.mark.parametrize(
-    "fields", [{"num_bits": 2, "warm_epochs": 0}, {"propagation": "elastic"}], ids=["quantized", "elastic"]
+    "fields",
+    [{"num_bits": 2, "warm_epochs": 0}, {"propagation": "elastic"}, {"model": "gcn"}],
+    ids=["quantized", "elastic", "gcn"],
 )
 def test_other_networks_are_refused(dense: Dataset, fields: dict[str, object]) -> None:
     trainer = _trainer(dense, **fields)
-    with pytest.raises(ArgumentError, match="Expected `model` to be an FP32 network with propagation smp"):
+    with pytest.raises(ArgumentError, match="Expected `model` to be an FP32 SMPNet with propagation smp"):
         pyg_networks(trainer.model, trainer.task.prepared, dense.features)

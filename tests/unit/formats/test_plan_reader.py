@@ -8,11 +8,13 @@ from smoothbit.formats import read_model
 from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf
-from tests.golden.make_golden import tiny_float_model, tiny_model
+from tests.golden.make_golden import tiny_float_model, tiny_model, tiny_residual_model
 from tests.unit.formats.comparison import same
 
 
-@pytest.mark.parametrize("model", [tiny_model(), tiny_float_model()], ids=["packed", "float"])
+@pytest.mark.parametrize(
+    "model", [tiny_model(), tiny_float_model(), tiny_residual_model()], ids=["packed", "float", "residual"]
+)
 def test_inverse_of_the_writer(model):
     record, tensors = plan_to_json(model.plan)
     shelf = TensorShelf(tensors)
@@ -151,6 +153,14 @@ PACKED = {
     "no ops": (set_plan(ops=[]), ValueRangeError, r"plan.scores` to be in \[1, 0\]"),
 }
 
+RESIDUAL = {
+    "skip forward": (set_op(3, skip=4), ValueRangeError, r"plan.ops\[3\].skip` to be in \[1, 3\] \(got 4\)"),
+    "skip raw": (set_op(3, skip=0), ValueRangeError, r"skip` to be in \[1, 3\] \(got 0\)"),
+    "skip width": (set_op(3, skip=1), ValueRangeError, r"skip` to be a value of 2 channels, as the source \(got 3\)"),
+    "skip null": (set_op(3, skip=None), SchemaError, r"skip` to be an integer \(got None\)"),
+    "relu number": (set_op(3, has_relu=1), SchemaError, r"has_relu` to be true or false \(got 1\)"),
+}
+
 FLOAT = {
     "norm": (set_op(2, norm="l2"), SchemaError, r"norm` to be one of l1, l21 \(got 'l2'\)"),
     "gamma": (set_op(2, gamma=0.0), ValueRangeError, r"gamma` to be > 0 \(got 0.0\)"),
@@ -170,6 +180,12 @@ FLOAT = {
 def test_packed_model_refusals(broken, change, error, match):
     with pytest.raises(error, match=match):
         read_model(broken("tiny_model", change))
+
+
+@pytest.mark.parametrize(("change", "error", "match"), RESIDUAL.values(), ids=RESIDUAL)
+def test_residual_model_refusals(broken, change, error, match):
+    with pytest.raises(error, match=match):
+        read_model(broken("tiny_residual_model", change))
 
 
 @pytest.mark.parametrize(("change", "error", "match"), FLOAT.values(), ids=FLOAT)

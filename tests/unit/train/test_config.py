@@ -4,6 +4,7 @@ import pytest
 
 from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError
+from smoothbit.nn.models.gcnii import GCNIIConfig
 from smoothbit.train import TrainConfig
 from smoothbit.train.config import propagation_options
 
@@ -25,6 +26,10 @@ from smoothbit.train.config import propagation_options
         ({"dropout": 1.0}, "Expected `dropout` to be in"),
         ({"propagation_options": {"epsilom": 1}}, "options of smp .* Did you mean 'epsilon'"),
         ({"propagation": "gcn", "propagation_options": {"epsilon": 1}}, "It has none"),
+        ({"model": "gcni"}, "Did you mean 'gcnii'"),
+        ({"model": "gcn", "model_options": {"teleport": 0.2}}, "`model_options` to be options of gcn .*It has none"),
+        ({"model": "gcnii", "model_options": {"num_steps": 4}}, "Valid names: decay_factor, mapping, teleport"),
+        ({"model": "gcnii", "model_options": {"teleport": 2}}, r"Expected `teleport` to be in .0, 1. .got 2."),
     ],
     ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
 )
@@ -47,6 +52,17 @@ def test_differences_ignore_where_the_data_lies() -> None:
 def test_network_fits_the_dataset(tiny: Dataset) -> None:
     net = TrainConfig(num_bits=2).net_config_for(tiny)
     assert (net.num_features, net.num_classes, net.input_kind, net.quant.num_bits) == (12, 3, "dense", 2)
+
+
+def test_fields_of_a_network_come_from_the_recipe_and_its_options() -> None:
+    net = TrainConfig(model="gcnii", num_steps=4, dropout=0.2, model_options={"mapping": 1.0}).net_config(
+        7, 3, "binary"
+    )
+    assert net == GCNIIConfig(7, 3, "binary", 64, 4, 0.2, mapping=1.0)
+
+
+def test_method_is_the_propagation_where_there_is_a_choice() -> None:
+    assert [TrainConfig(propagation="appnp", model=m).method for m in ("smp_net", "sgc")] == ["appnp", "sgc"]
 
 
 def test_propagation_options_are_those_of_the_class() -> None:

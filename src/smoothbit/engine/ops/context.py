@@ -88,10 +88,13 @@ class Context:
         law: AffineLaw | None,
         stage: str,
         output_row_scale: Float32Array | None = None,
+        has_relu: bool = False,
     ) -> Dense:
         """Add terms and quantize the result by `law`."""
         channels = num_channels(like)
-        epilogue = Epilogue(channels, terms=tuple(terms), output_row_scale=output_row_scale, output=law)
+        epilogue = Epilogue(
+            channels, terms=tuple(terms), has_relu=has_relu, output_row_scale=output_row_scale, output=law
+        )
         return self.finish(self.backend.combine(num_rows(like), epilogue), channels, law, stage)
 
     def mean(
@@ -103,6 +106,7 @@ class Context:
         terms: Sequence[Term] = (),
         output: AffineLaw | None,
         output_row_scale: Float32Array | None = None,
+        has_relu: bool = False,
         stage: str,
     ) -> Dense:
         """Return quantize(weight * aggregate(D^-1 A~ source) + terms, output).
@@ -114,10 +118,11 @@ class Context:
             terms: What is added, at most 4.
             output: Law of the result, or None.
             output_row_scale: Factor of each row before the last quantization, or None.
+            has_relu: Whether negative values become 0 before that.
             stage: Name in the trace.
         """
         if not isinstance(source, PackedTensor):
-            return self._mean_f32(source, weight, aggregate, terms, output, output_row_scale, stage)
+            return self._mean_f32(source, weight, aggregate, terms, output, output_row_scale, has_relu, stage)
         law, channels = source.law, source.num_channels
         step, offset = law.folded(weight if aggregate is None else 1.0, channels)
         epilogue = Epilogue(
@@ -127,6 +132,7 @@ class Context:
             col_bias=offset,
             **aggregate_fields(aggregate, weight, channels),
             terms=tuple(terms),
+            has_relu=has_relu,
             output_row_scale=output_row_scale,
             output=output,
         )
@@ -141,9 +147,10 @@ class Context:
         terms: Sequence[Term],
         output: AffineLaw | None,
         output_row_scale: Float32Array | None,
+        has_relu: bool,
         stage: str,
     ) -> Dense:
-        is_plain = aggregate is None and output is None and output_row_scale is None
+        is_plain = aggregate is None and output is None and output_row_scale is None and not has_relu
         fold = weight if aggregate is None else 1.0
         fused = terms[0] if is_plain and len(terms) == 1 and _is_plain_float(terms[0]) else None
         mean: Dense = self.backend.spmm_f32(self.graph.csr, source, self.graph.inv_degree, fold, fused)
@@ -153,7 +160,7 @@ class Context:
         if aggregate is not None:
             mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
         first = term(mean, 1.0 if aggregate is None else weight)
-        return self.combine([first, *terms], mean, output, stage, output_row_scale)
+        return self.combine([first, *terms], mean, output, stage, output_row_scale, has_relu)
 
     def _take(self, value: Value, rows: Int32Array) -> Dense:
         assert isinstance(value, (PackedTensor, np.ndarray))

@@ -29,9 +29,11 @@ def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
 
 
 def _skip_terms(op: DiffuseOp, context: Context, source: Dense, message: Dense) -> list[Term]:
-    """Return the share of D^-1/2 z in every step; a float32 message is that already."""
+    """Return the share of u_0 in every step; without a skip of its own a float32 message is u_0 already."""
     if op.skip_weight == 0:
         return []
+    if op.skip is not None:
+        return [term(context.enter(context.dense(op.skip)), op.skip_weight, context.graph.rsqrt_degree)]
     if op.message is not None:
         return [term(source, op.skip_weight, context.graph.rsqrt_degree)]
     return [term(message, op.skip_weight)]
@@ -42,6 +44,7 @@ def _step(op: DiffuseOp, context: Context, skip: list[Term], message: Dense, ste
     output: dict[str, Any] = {
         "output": op.updates[step],
         "output_row_scale": context.graph.sqrt_degree if is_last else None,
+        "has_relu": op.has_relu and is_last,
         "stage": f"update{step}",
     }
     if not op.correction_self or (op.correction_self[step] == 0 and op.correction_aggregate[step] == 0):

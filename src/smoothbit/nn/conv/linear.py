@@ -20,7 +20,8 @@ class QuantLinear(nn.Module):
         out_channels: F_out.
         quant: Quantization of weights and activations.
         has_relu: Whether negative values become 0 before they are quantized.
-        has_output_quantizer: False leaves Y in float32 (class scores).
+        has_output_quantizer: False leaves Y in float32 (class scores, or what is quantized elsewhere).
+        has_bias: Whether there is a bias.
 
     Shapes:
         weight [F_in, F_out], bias [F_out]; input [N, F_in] or `Inputs`; output [N, F_out]; float32.
@@ -38,10 +39,11 @@ class QuantLinear(nn.Module):
         *,
         has_relu: bool,
         has_output_quantizer: bool = True,
+        has_bias: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
-        self.bias = nn.Parameter(torch.zeros(out_channels))
+        self.bias = nn.Parameter(torch.zeros(out_channels)) if has_bias else None
         self.has_relu = has_relu
         self.weight_quantizer = quant.make("weights", out_channels)
         self.output_quantizer = quant.make("activations", out_channels) if has_output_quantizer else FloatStage()
@@ -51,11 +53,16 @@ class QuantLinear(nn.Module):
         """Draw the weights as `torch.nn.Linear` does, with its bound for the bias too."""
         bound = self.weight.shape[0] ** -0.5
         nn.init.uniform_(self.weight, -bound, bound)
-        nn.init.uniform_(self.bias, -bound, bound)
+        if self.bias is not None:
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    def matrix(self) -> Tensor:
+        """Return the matrix [F_in, F_out] that is quantized and multiplied with."""
+        return self.weight
 
     def forward(self, x: Tensor | Inputs) -> Tensor:
         """Return Y [N, F_out]."""
-        weight = self.weight_quantizer(self.weight)
+        weight = self.weight_quantizer(self.matrix())
         if isinstance(x, Tensor):
             y = x @ weight
         elif x.pattern is None:
@@ -63,17 +70,17 @@ class QuantLinear(nn.Module):
         else:
             y = x.pattern.matmul(x.values, weight)
             y = y if x.row_scale is None else y * x.row_scale
-        y = y + self.bias
+        y = y if self.bias is None else y + self.bias
         return torch.as_tensor(self.output_quantizer(y.relu() if self.has_relu else y))
 
     def to_op(self, source: int) -> LinearOp:
         """Return the operation of the engine that reads value `source`."""
-        weight = self.weight.detach().cpu().numpy()
+        weight = self.matrix().detach().cpu().numpy()
         law = self.weight_quantizer.law()
         return LinearOp(
             source=source,
             weight=np.array(weight) if law is None else PackedTensor.from_values(weight, law),
-            bias=np.array(self.bias.detach().cpu().numpy()),
+            bias=None if self.bias is None else np.array(self.bias.detach().cpu().numpy()),
             has_relu=self.has_relu,
             output=self.output_quantizer.law(),
         )
@@ -81,3 +88,29 @@ class QuantLinear(nn.Module):
     def extra_repr(self) -> str:
         """Show sizes and activation."""
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}, relu={self.has_relu}"
+
+
+class IdentityMapping(QuantLinear):
+    """Y = Q_a(relu(X Q_w((1 - strength) I + strength W))): a layer near the identity.
+
+    Args:
+        num_channels: F, of X and Y.
+        quant: Quantization of weights and activations.
+        strength: beta in [0, 1].
+
+    Reference:
+        Chen et al. 2020 (GCNII), eq. 5. Departure: the sum of both matrices is quantized, as one.
+    """
+
+    def __init__(self, num_channels: int, quant: QuantConfig, strength: float) -> None:
+        super().__init__(num_channels, num_channels, quant, has_relu=True, has_bias=False)
+        self.strength = strength
+
+    def matrix(self) -> Tensor:
+        """Return (1 - strength) I + strength W [F, F]."""
+        identity = torch.eye(len(self.weight), dtype=self.weight.dtype, device=self.weight.device)
+        return (1.0 - self.strength) * identity + self.strength * self.weight
+
+    def extra_repr(self) -> str:
+        """Show size and strength."""
+        return f"{super().extra_repr()}, strength={self.strength:g}"

@@ -12,6 +12,7 @@ from smoothbit.errors import ArgumentError
 from smoothbit.formats.schema import DiffuseOp, Laws, Op
 from smoothbit.nn.graph import TorchGraph
 from smoothbit.nn.propagation.coding import CODINGS
+from smoothbit.nn.state_note import StateNote
 from smoothbit.quant import FloatStage, QuantConfig
 from smoothbit.registry import Registry
 
@@ -54,6 +55,7 @@ class Propagation(nn.Module, ABC):
         updates.append(quant.make("updates", num_channels) if has_output_quantizer else FloatStage())
         self.updates = nn.ModuleList(updates)
         self.aggregates = self.make_stages("aggregates", is_float=self.coder.keeps_sums)
+        self.note = StateNote()
 
     def make_stages(self, stage: str, *, is_whole: bool = False, is_float: bool = False) -> nn.ModuleList:
         """Return one quantizer for each step; the last is float for class scores unless `is_whole`."""
@@ -93,10 +95,12 @@ class Diffusion(Propagation):
         self.start()
         for step in range(self.num_steps):
             state = coder.encode(update, step)
+            if step > 0:
+                state = self.note(state, graph.sqrt_degree)
             mean = self.aggregates[step](graph.mean(state))
             update = self.aggregate_weight * mean + self.self_weight * state + self.skip_weight * skip
             update = self.correct(update, state, mean, graph, step)
-        return torch.as_tensor(self.updates[-1](graph.sqrt_degree * update))
+        return self.note(torch.as_tensor(self.updates[-1](graph.sqrt_degree * update)), None)
 
     def start(self) -> None:
         """Prepare one forward pass; nothing to do without a correction."""

@@ -109,9 +109,9 @@ class ElasticPropagation(Propagation):
             moved = self.beta * (primal[heads] - primal[tails])
             dual = self.duals[step](self._project(moved if dual is None else dual + moved))
             update = smooth - self.gamma * _divergence(dual, heads, tails, graph)
-            if step == self.num_steps - 1:
-                update = graph.sqrt_degree * update
-            state = self.updates[step](update)
+            is_last = step == self.num_steps - 1
+            state = self.updates[step](graph.sqrt_degree * update if is_last else update)
+            state = self.note(state, None if is_last else graph.sqrt_degree)
         return torch.as_tensor(state)
 
     def to_op(self, source: int) -> ElasticOp:

@@ -42,7 +42,8 @@ def _lead(config: Row, rows: list[Row]) -> str:
     parts = [f"{len(rows)} seed{'s' if len(rows) != 1 else ''}"]
     if "num_bits" in config:
         parts.insert(0, width_name(config["num_bits"]))
-    parts += [str(config[name]) for name in ("quantizer", "propagation") if name in config]
+    network = "propagation" if config.get("model", "smp_net") == "smp_net" else "model"
+    parts += [str(config[name]) for name in ("quantizer", network) if name in config]
     split = rows[0].get("split")
     parts += [f"split {split}"] if split else []
     return ", ".join(parts) + ". Epochs are selected on validation nodes only; test nodes are read once."
@@ -158,6 +159,7 @@ def _command(config: Row, num_seeds: int) -> str:
         "dataset": config.get("dataset"),
         "bits": config.get("num_bits"),
         "quantizer": config.get("quantizer"),
+        "model": config.get("model"),
         "propagation": config.get("propagation"),
         "seeds": num_seeds,
         "out": "RUN_DIR",
