@@ -11,5 +11,6 @@ from smoothbit.quant.quantizers import LSQ as LSQ
 from smoothbit.quant.quantizers import QLR as QLR
 from smoothbit.quant.quantizers import QUANTIZERS as QUANTIZERS
 from smoothbit.quant.quantizers import BTStar as BTStar
+from smoothbit.quant.quantizers import DegreeQuant as DegreeQuant
 from smoothbit.quant.quantizers import MinMax as MinMax
 from smoothbit.quant.quantizers import Quantizer as Quantizer

@@ -33,7 +33,7 @@ class QuantConfig:
     """Quantization of a network.
 
     Args:
-        quantizer: Registered name: qlr, bt, bt_star, minmax, lsq.
+        quantizer: Registered name, e.g. qlr.
         num_bits: Width of every stage: 1, 2, 4, 8, or 32 for float32 throughout.
         stage_bits: Widths of single stages that differ, by stage name; 32 leaves a stage float32.
         weight_granularity: "per_tensor" or "per_channel" (output channels).

@@ -37,7 +37,7 @@ class TrainConfig:
         propagation_options: Keyword arguments of that propagation.
         order: "predict_first" or "propagate_first".
         dropout: Probability, in [0, 1).
-        quantizer: qlr, bt, bt_star, minmax or lsq.
+        quantizer: Registered name, e.g. qlr.
         num_bits: 1, 2, 4, 8, or 32 for float32.
         stage_bits: Widths of single stages that differ.
         weight_granularity: "per_tensor" or "per_channel".

@@ -106,6 +106,7 @@ class Trainer:
         """Build network and optimiser, in float32 for the warm-up."""
         config = replace(self.config, num_bits=32, stage_bits={}) if is_warm else self.config
         self.model = SMPNet(config.net_config_for(self.task.dataset))
+        self.model.prepare(self.task.graph)
         self.optimiser = make_optimiser(self.model, self.config)
 
     def _start_quantized(self) -> None:

@@ -139,13 +139,19 @@ class SMPNet(nn.Module):
         self.train(is_training)
         return scores
 
+    def quantizers(self) -> list[Quantizer]:
+        """Return the quantizers in order of their modules."""
+        return [module for module in self.modules() if isinstance(module, Quantizer)]
+
+    def prepare(self, graph: TorchGraph) -> None:
+        """Show the quantizers the degrees of the graph to train on; before an optimiser is made."""
+        degrees = torch.from_numpy(graph.prepared.csr.row_lengths.astype("float32"))
+        for quantizer in self.quantizers():
+            quantizer.prepare(degrees)
+
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the quantizers' learnable parameters: an optimiser group of their own."""
-        found: list[nn.Parameter] = []
-        for module in self.modules():
-            if isinstance(module, Quantizer):
-                found += module.range_parameters()
-        return found
+        return [parameter for quantizer in self.quantizers() for parameter in quantizer.range_parameters()]
 
     def to_plan(self) -> Plan:
         """Return the plan of the engine, ranges and multipliers frozen.

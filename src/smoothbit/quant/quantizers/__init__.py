@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smoothbit.quant.quantizers.base import QUANTIZERS as QUANTIZERS
 from smoothbit.quant.quantizers.base import Quantizer as Quantizer
+from smoothbit.quant.quantizers.degree_quant import DegreeQuant as DegreeQuant
 from smoothbit.quant.quantizers.lsq import LSQ as LSQ
 from smoothbit.quant.quantizers.min_max import MinMax as MinMax
 from smoothbit.quant.quantizers.qlr import BT as BT

@@ -79,6 +79,10 @@ class Quantizer(nn.Module, ABC):
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that belong to the optimiser's range group."""
 
+    def prepare(self, degrees: Tensor) -> None:
+        """Take in the in-degree [N] of each node, once, before training; most methods need none."""
+        return None
+
     def forward(self, x: Tensor) -> Tensor:
         """Return x^ of the shape of `x`; a tensor without elements passes through."""
         if x.numel() == 0:

@@ -56,6 +56,15 @@ def test_range_parameters_are_one_for_each_quantizer():
     assert {id(p) for p in net.range_parameters()} < {id(p) for p in net.parameters()}
 
 
+def test_every_quantizer_is_shown_the_degrees(monkeypatch):
+    graph, seen = _graph(), []
+    net, _ = trained_net(graph, FEATURES["dense"](), bits=2, steps=2)
+    monkeypatch.setattr(Quantizer, "prepare", lambda self, degrees: seen.append((self, degrees)))
+    net.prepare(graph)
+    assert [quantizer for quantizer, _ in seen] == net.quantizers()
+    assert all(torch.equal(degrees, graph.inv_degree[:, 0].reciprocal().round()) for _, degrees in seen)
+
+
 def test_state_dict_rebuilds_the_network():
     graph = _graph()
     net, inputs = trained_net(graph, FEATURES["dense"](), bits=2)
