@@ -9,7 +9,7 @@ from pathlib import Path
 from smoothbit.errors import ArgumentError, ValueRangeError
 from smoothbit.formats.container import encode_header, read_container, write_container
 from smoothbit.formats.json_text import parse_json, to_json
-from smoothbit.formats.plan_reader import plan_from_json, value_widths
+from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
 from smoothbit.formats.schema import ModelInfo, Plan
@@ -17,7 +17,9 @@ from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray
 
 MODEL_FORMAT = "smoothbit-model"
-MODEL_VERSION = "1.0"
+MODEL_VERSION = "1.1"
+PLAIN_VERSION = "1.0"
+"""Version of a model without laws for each node: any reader of 1.x reads it."""
 INFO_TEXTS = ("model", "quantizer", "propagation", "dataset", "split", "library_version")
 MODEL_BITS = (1, 2, 4, 8, 32)
 MAX_CLASSES = (1 << 31) - 1
@@ -103,7 +105,10 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
         raise ArgumentError(
             expected("info", "JSON-able with finite numbers", str(error), "Convert NumPy numbers with `.item()`")
         ) from error
-    metadata = {"format": MODEL_FORMAT, "format_version": MODEL_VERSION, "plan": to_json(plan), "info": info}
+    laws = [value_law(op) for op in model.plan.ops]
+    has_node_laws = any(law is not None and law.granularity == "per_node" for law in laws)
+    version = MODEL_VERSION if has_node_laws else PLAIN_VERSION
+    metadata = {"format": MODEL_FORMAT, "format_version": version, "plan": to_json(plan), "info": info}
     return tensors, metadata
 
 
