@@ -6,6 +6,7 @@ from smoothbit.quant.calibration import calibrate as calibrate
 from smoothbit.quant.config import STAGES as STAGES
 from smoothbit.quant.config import FloatStage as FloatStage
 from smoothbit.quant.config import QuantConfig as QuantConfig
+from smoothbit.quant.quantizers import A2Q as A2Q
 from smoothbit.quant.quantizers import BT as BT
 from smoothbit.quant.quantizers import LSQ as LSQ
 from smoothbit.quant.quantizers import QLR as QLR

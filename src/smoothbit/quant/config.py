@@ -69,13 +69,20 @@ class QuantConfig:
         """Return the width of `stage`."""
         return self.stage_bits.get(stage, self.num_bits)
 
-    def make(self, stage: str, num_channels: int = 1) -> Quantizer | FloatStage:
-        """Return a new quantizer for one tensor of `stage` with `num_channels` columns."""
+    def make(self, stage: str, num_channels: int = 1, *, is_summed: bool = True) -> Quantizer | FloatStage:
+        """Return a new quantizer for one tensor of `stage` with `num_channels` columns.
+
+        Args:
+            stage: One of `STAGES`.
+            num_channels: F.
+            is_summed: Whether neighbours' rows may be added up, which takes one law for all nodes.
+        """
         bits = self.bits_of(stage)
         if bits == 32:
             return FloatStage()
         is_weight = stage == "weights"
+        method = QUANTIZERS.resolve(self.quantizer)
         granularity = self.weight_granularity if is_weight else "per_tensor"
-        return QUANTIZERS.resolve(self.quantizer)(
-            bits, num_channels=num_channels, granularity=granularity, is_weight=is_weight
-        )
+        if not is_summed and "per_node" in method.granularities:
+            granularity = "per_node"
+        return method(bits, num_channels=num_channels, granularity=granularity, is_weight=is_weight, stage=stage)

@@ -48,7 +48,7 @@ class Trainer:
         self.optimiser.zero_grad()
         scores = self.model(self.task.inputs, self.task.graph)
         loss = torch.nn.functional.cross_entropy(scores[self.task.train_nodes], self.task.train_labels)
-        loss.backward()  # type: ignore[no-untyped-call]
+        (loss + self.model.penalty()).backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.epoch += 1
         validated = self.task.scores(self.model)

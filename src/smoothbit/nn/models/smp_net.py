@@ -109,7 +109,9 @@ class SMPNet(nn.Module):
         quant = config.quant
         is_exact = config.input_kind == "binary"
         self.input_quantizer = FloatStage() if is_exact else quant.make("inputs", config.num_features)
-        self.linear1 = QuantLinear(config.num_features, config.hidden_channels, quant, has_relu=True)
+        self.linear1 = QuantLinear(
+            config.num_features, config.hidden_channels, quant, has_relu=True, is_summed=not is_predict_first
+        )
         self.linear2 = QuantLinear(
             config.hidden_channels, config.num_classes, quant, has_relu=False, has_output_quantizer=is_predict_first
         )
@@ -148,6 +150,21 @@ class SMPNet(nn.Module):
         degrees = torch.from_numpy(graph.prepared.csr.row_lengths.astype("float32"))
         for quantizer in self.quantizers():
             quantizer.prepare(degrees)
+
+    def penalty(self) -> Tensor:
+        """Return what the quantizers add to the loss of the latest training pass, []."""
+        return torch.stack([torch.zeros(()), *(quantizer.penalty() for quantizer in self.quantizers())]).sum()
+
+    def average_bits(self) -> dict[str, float]:
+        """Return the mean width of each quantized stage over the values of the latest pass, and "all" of them."""
+        stages: dict[str, list[Quantizer]] = {}
+        for quantizer in self.quantizers():
+            for name in (quantizer.stage, "all"):
+                stages.setdefault(name, []).append(quantizer)
+        return {
+            name: sum(q.avg_bits * q.num_values for q in members) / sum(q.num_values for q in members)
+            for name, members in stages.items()
+        }
 
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the quantizers' learnable parameters: an optimiser group of their own."""

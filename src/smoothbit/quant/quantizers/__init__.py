@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smoothbit.quant.quantizers.a2q import A2Q as A2Q
 from smoothbit.quant.quantizers.base import QUANTIZERS as QUANTIZERS
 from smoothbit.quant.quantizers.base import Quantizer as Quantizer
 from smoothbit.quant.quantizers.degree_quant import DegreeQuant as DegreeQuant
