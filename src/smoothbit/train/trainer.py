@@ -13,6 +13,7 @@ from smoothbit.quant import calibrate
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
 from smoothbit.train.optimiser import load_optimiser_tensors, make_optimiser, optimiser_tensors, set_rates
+from smoothbit.train.policies import choose_widths
 from smoothbit.train.seeds import restore_rng_state, rng_state, seed_everything
 from smoothbit.train.task import Task
 
@@ -33,6 +34,7 @@ class Trainer:
         self.config = config
         self.task = task
         self.epoch = 0
+        self.stage_bits = {} if config.warm_up > 0 else choose_widths(config, task, {})
         self._make_model(is_warm=config.warm_up > 0)
         self.best_epoch = 0
         self.best: dict[str, Tensor] = {}
@@ -78,6 +80,7 @@ class Trainer:
             "config": self.config.to_json(),
             "epoch": self.epoch,
             "best_epoch": self.best_epoch,
+            "stage_bits": self.stage_bits,
             "history": self.history,
             "rng": rng_text,
             "seconds": seconds,
@@ -92,6 +95,7 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         content, sections = checkpoint.content, checkpoint.sections
+        self.stage_bits = content["stage_bits"]
         if self.epoch < self.config.warm_up < content["epoch"]:
             self._make_model(is_warm=False)
         self.model.load_state_dict(sections["model"])
@@ -104,7 +108,7 @@ class Trainer:
 
     def _make_model(self, is_warm: bool) -> None:
         """Build network and optimiser, in float32 for the warm-up."""
-        config = replace(self.config, num_bits=32, stage_bits={}) if is_warm else self.config
+        config = replace(self.config, num_bits=32 if is_warm else self.config.num_bits, stage_bits=self.stage_bits)
         self.model = SMPNet(config.net_config_for(self.task.dataset))
         self.model.prepare(self.task.graph)
         self.optimiser = make_optimiser(self.model, self.config)
@@ -112,6 +116,7 @@ class Trainer:
     def _start_quantized(self) -> None:
         """Go on from the best float32 weights with quantizers that have seen nothing yet."""
         weights = self.best
+        self.stage_bits = choose_widths(self.config, self.task, weights)
         self._make_model(is_warm=False)
         self.model.load_state_dict(weights, strict=False)
         self.best_epoch = 0

@@ -11,3 +11,4 @@ from smoothbit.quant.quantizers.min_max import MinMax as MinMax
 from smoothbit.quant.quantizers.qlr import BT as BT
 from smoothbit.quant.quantizers.qlr import QLR as QLR
 from smoothbit.quant.quantizers.qlr import BTStar as BTStar
+from smoothbit.quant.quantizers.sgquant import SGQuant as SGQuant

@@ -43,6 +43,9 @@ class Quantizer(nn.Module, ABC):
     granularities: ClassVar[tuple[str, ...]] = ("per_tensor", "per_channel")
     """What can have a law of its own; "per_node" only on tensors that no sum over neighbours reads."""
 
+    width_policy: ClassVar[str] = ""
+    """Registered name of what chooses the widths of the stages (`train.policies`); none: one width for all."""
+
     is_initialised: Tensor
 
     def __init__(
