@@ -14,5 +14,6 @@ from smoothbit.quant.quantizers import QUANTIZERS as QUANTIZERS
 from smoothbit.quant.quantizers import BTStar as BTStar
 from smoothbit.quant.quantizers import DegreeQuant as DegreeQuant
 from smoothbit.quant.quantizers import MinMax as MinMax
+from smoothbit.quant.quantizers import MixQ as MixQ
 from smoothbit.quant.quantizers import Quantizer as Quantizer
 from smoothbit.quant.quantizers import SGQuant as SGQuant
