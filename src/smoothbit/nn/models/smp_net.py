@@ -159,8 +159,9 @@ class SMPNet(nn.Module):
         """Return the mean width of each quantized stage over the values of the latest pass, and "all" of them."""
         stages: dict[str, list[Quantizer]] = {}
         for quantizer in self.quantizers():
-            for name in (quantizer.stage, "all"):
-                stages.setdefault(name, []).append(quantizer)
+            stages.setdefault(quantizer.stage, []).append(quantizer)
+        if stages:
+            stages["all"] = self.quantizers()
         return {
             name: sum(q.avg_bits * q.num_values for q in members) / sum(q.num_values for q in members)
             for name, members in stages.items()
