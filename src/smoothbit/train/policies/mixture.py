@@ -62,11 +62,10 @@ class RelaxedConfig(QuantConfig):
         """Return a new relaxed quantizer for one tensor of `stage`."""
         if stage not in self.logits:
             return super().make(stage, num_channels, is_summed=is_summed)
-        fixed = QuantConfig(self.quantizer, weight_granularity=self.weight_granularity)
-        made = [replace(fixed, num_bits=b).make(stage, num_channels, is_summed=is_summed) for b in CANDIDATES]
-        return RelaxedQuantizer(
-            [quantizer for quantizer in made if isinstance(quantizer, Quantizer)], self.logits[stage]
-        )
+        fields = {name: value for name, value in vars(self).items() if name != "logits"}
+        fixed = [QuantConfig(**{**fields, "num_bits": bits, "stage_bits": {}}) for bits in CANDIDATES]
+        made = [config.make(stage, num_channels, is_summed=is_summed) for config in fixed]
+        return RelaxedQuantizer([q for q in made if isinstance(q, Quantizer)], self.logits[stage])
 
 
 def mean_bits(logits: Mapping[str, Tensor], sizes: Mapping[str, int]) -> Tensor:
@@ -111,14 +110,7 @@ class Mixture(WidthPolicy):
         stages = [stage for stage in self.space[0] if not (is_sparse and stage == "inputs")]
         logits = {stage: BITS.softmax(dim=0).requires_grad_() for stage in stages}
         config = self.config.net_config_for(self.task.dataset)
-        quant = RelaxedConfig(
-            config.quant.quantizer,
-            config.quant.num_bits,
-            config.quant.stage_bits,
-            config.quant.weight_granularity,
-            logits,
-        )
-        model = SMPNet(replace(config, quant=quant))
+        model = SMPNet(replace(config, quant=RelaxedConfig(**vars(config.quant), logits=logits)))
         model.prepare(self.task.graph)
         model.load_state_dict(self.weights, strict=False)
         optimiser = make_optimiser(model, self.config)
