@@ -102,7 +102,7 @@ class QuantizerCase:
 
     def test_unknown_granularity_is_refused(self):
         with pytest.raises(ArgumentError, match="Expected `granularity` to be one of per_tensor, per_channel"):
-            self.make(2, granularity="per_node")
+            self.make(2, granularity="per_edge")
 
     def test_unknown_width_is_refused(self):
         with pytest.raises(ArgumentError, match="Expected `num_bits` to be one of 1, 2, 4, 8"):

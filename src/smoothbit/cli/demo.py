@@ -15,6 +15,7 @@ from smoothbit.cli.output import Output, human_bytes, make_table
 from smoothbit.cli.training import run_with_progress
 from smoothbit.data import Dataset, load_dataset
 from smoothbit.export import Verification, export_run, verify_run
+from smoothbit.quant import QUANTIZERS
 from smoothbit.report import write_report
 from smoothbit.train import TrainConfig, load_run_model
 from smoothbit.train.records import write_json
@@ -26,7 +27,7 @@ def demo(
     data_root: DataRootOption = None,
     seeds: Annotated[int, typer.Option(min=1, help="Seeds of each width.")] = 3,
     bits: Annotated[str, typer.Option(help="Widths beside FP32.")] = "8,4,2",
-    quantizer: Annotated[str, typer.Option(help="qlr, bt, bt_star, lsq or minmax.")] = "qlr",
+    quantizer: Annotated[str, typer.Option(help=f"One of {', '.join(QUANTIZERS.names())}.")] = "qlr",
     propagation: Annotated[str, typer.Option(help="smp, appnp or gcn.")] = "smp",
     epochs: Annotated[int, typer.Option(help="Epochs.")] = 100,
     dropout: Annotated[float, typer.Option(help="Dropout probability.")] = 0.5,

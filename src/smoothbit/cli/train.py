@@ -12,6 +12,7 @@ from smoothbit.cli.options import DataRootOption, DebugOption, JsonOption, parse
 from smoothbit.cli.output import Output, make_table
 from smoothbit.cli.training import run_with_progress, spread
 from smoothbit.errors import ArgumentError
+from smoothbit.quant import QUANTIZERS
 from smoothbit.train import TrainConfig
 
 DEFAULTS = TrainConfig()
@@ -22,7 +23,7 @@ def train(
     dataset: opt.DatasetOption = DEFAULTS.dataset,
     data_root: DataRootOption = None,
     bits: Annotated[int, typer.Option(help="1, 2, 4, 8, or 32 for float32.")] = DEFAULTS.num_bits,
-    quantizer: Annotated[str, typer.Option(help="qlr, bt, bt_star, lsq or minmax.")] = DEFAULTS.quantizer,
+    quantizer: Annotated[str, typer.Option(help=f"One of {', '.join(QUANTIZERS.names())}.")] = DEFAULTS.quantizer,
     model: opt.ModelOption = DEFAULTS.model,
     propagation: Annotated[str, typer.Option(help="smp, appnp, elastic or gcn.")] = DEFAULTS.propagation,
     steps: opt.StepsOption = DEFAULTS.num_steps,

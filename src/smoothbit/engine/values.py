@@ -10,6 +10,7 @@ import numpy as np
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Term
 from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.packing import pack
 from smoothbit.typing import Float32Array, Int16Array
 
 
@@ -60,3 +61,9 @@ def term(value: Dense, weight: float, row_scale: Float32Array | None = None) -> 
         step, offset = value.law.folded(weight, value.num_channels)
         return Term(value.data, value.law.num_bits, step, offset, row_scale)
     return Term(value, 32, np.full(value.shape[1], weight, dtype=np.float32), None, row_scale)
+
+
+def row_constant(values: Float32Array, step: Float32Array) -> Term:
+    """Return values[i] * step[h] as a term [N, F]: codes that are all 1, one bit each, times a row factor."""
+    ones = pack(np.ones((1, len(step)), dtype=np.uint8), 1)
+    return Term(np.repeat(ones, len(values), axis=0), 1, step, np.zeros_like(step), values)

@@ -9,7 +9,7 @@ from pathlib import Path
 from smoothbit.errors import ArgumentError, ValueRangeError
 from smoothbit.formats.container import encode_header, read_container, write_container
 from smoothbit.formats.json_text import parse_json, to_json
-from smoothbit.formats.plan_reader import plan_from_json, value_widths
+from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
 from smoothbit.formats.schema import DiffuseOp, ModelInfo, Plan
@@ -19,7 +19,7 @@ from smoothbit.typing import AnyArray
 MODEL_FORMAT = "smoothbit-model"
 MODEL_VERSION = "1.2"
 PLAIN_VERSION = "1.0"
-"""Version of a plan without what a later one added to `diffuse`: any reader of 1.x reads it."""
+"""Version of a plan without what a later one added: any reader of 1.x reads it."""
 INFO_TEXTS = ("model", "quantizer", "propagation", "dataset", "split", "library_version")
 MODEL_BITS = (1, 2, 4, 8, 32)
 MAX_CLASSES = (1 << 31) - 1
@@ -113,7 +113,10 @@ def _version(plan: Plan) -> str:
     diffusions = [op for op in plan.ops if isinstance(op, DiffuseOp)]
     if any(op.coding != "plain" for op in diffusions):
         return MODEL_VERSION
-    return "1.1" if any(op.skip is not None or op.has_relu for op in diffusions) else PLAIN_VERSION
+    laws = [value_law(op) for op in plan.ops]
+    has_node_laws = any(law is not None and law.granularity == "per_node" for law in laws)
+    is_plain = not has_node_laws and all(op.skip is None and not op.has_relu for op in diffusions)
+    return PLAIN_VERSION if is_plain else "1.1"
 
 
 def _decode(metadata: Mapping[str, str], tensors: Mapping[str, AnyArray]) -> PackedModel:

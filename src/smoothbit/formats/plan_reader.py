@@ -123,7 +123,7 @@ class _PlanReader:
         weight = self._weight(f"{prefix}weight", (depth, width), law)
         bias = self.shelf.take_finite(f"{prefix}bias", (width,)) if record.flag("has_bias") else None
         has_relu = record.flag("has_relu")
-        output = self._law(record.take("output"), record.path("output"), width)
+        output = self._law(record.take("output"), record.path("output"), width, for_nodes=True)
         return LinearOp(source, weight, bias, has_relu, output), width
 
     def _weight(self, name: str, shape: tuple[int, int], law: AffineLaw | None) -> PackedTensor | Float32Array:
@@ -137,6 +137,7 @@ class _PlanReader:
 
     def _diffuse(self, record: Record, prefix: str) -> tuple[Op, int]:
         source, width = self._source(record)
+        self._check_common_law(source, record)
         steps = record.integer("num_steps", 1, MAX_STEPS)
         has_correction = record.flag("has_correction")
         lengths = (0, steps) if has_correction else (0,)
@@ -166,6 +167,7 @@ class _PlanReader:
 
     def _elastic(self, record: Record) -> tuple[Op, int]:
         source, width = self._source(record)
+        self._check_common_law(source, record)
         steps = record.integer("num_steps", 1, MAX_STEPS)
         norm = record.text("norm")
         if norm not in NORMS:
@@ -201,15 +203,26 @@ class _PlanReader:
             raise ValueRangeError(expected(record.path("skip"), rule, self.widths[skip - 1]))
         return skip
 
-    def _law(self, index: object, field: str, width: int) -> AffineLaw | None:
+    def _check_common_law(self, source: int, record: Record) -> None:
+        """Check that what neighbours add up has one law for all nodes."""
+        law = value_law(self.ops[source - 1])
+        if law is not None and law.granularity == "per_node":
+            rule = "a value with one law for all nodes"
+            raise ValueRangeError(expected(record.path("source"), rule, law.granularity))
+
+    def _law(self, index: object, field: str, width: int, for_nodes: bool = False) -> AffineLaw | None:
         if index is None:
             return None
         number = check_integer(index, field, 0, len(self.laws) - 1)
         self.used.add(number)
         law = check_width(self.laws[number], width, field)
         if law.granularity == "per_node":
-            rule = "per tensor, channel or group"
-            raise ValueRangeError(expected(field, rule, law.granularity, "Keep such laws in a graph file"))
+            if not for_nodes:
+                rule = "per tensor, channel or group"
+                raise ValueRangeError(expected(field, rule, law.granularity, "Keep such laws in a graph file"))
+            if law.divisor != 1 or law.zero_point.any():
+                rule = "a law without divisor and zero point, as it is one for each node"
+                raise ValueRangeError(expected(field, rule, [law.divisor, float(law.zero_point.max())]))
         return law
 
     def _laws(self, record: Record, name: str, width: int, lengths: tuple[int, ...]) -> Laws:

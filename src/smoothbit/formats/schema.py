@@ -45,7 +45,8 @@ class LinearOp:
         weight: W [F_in, F_out], rows packed along F_out, or float32.
         bias: [F_out] float32, or None.
         has_relu: Whether negative values become 0.
-        output: Law of Y, or None to keep float32.
+        output: Law of Y, or None to keep float32. It may be one for each node when only linear layers
+            read Y.
     """
 
     kind: ClassVar[str] = "linear"

@@ -33,7 +33,7 @@ class QuantConfig:
     """Quantization of a network.
 
     Args:
-        quantizer: Registered name: qlr, bt, bt_star, minmax, lsq.
+        quantizer: Registered name, e.g. qlr.
         num_bits: Width of every stage: 1, 2, 4, 8, or 32 for float32 throughout.
         stage_bits: Widths of single stages that differ, by stage name; 32 leaves a stage float32.
         weight_granularity: "per_tensor" or "per_channel" (output channels).
@@ -78,17 +78,27 @@ class QuantConfig:
         """Return the width of `stage`."""
         return self.stage_bits.get(stage, self.num_bits)
 
-    def make(self, stage: str, num_channels: int = 1) -> Quantizer | FloatStage:
-        """Return a new quantizer for one tensor of `stage` with `num_channels` columns."""
+    def make(self, stage: str, num_channels: int = 1, *, is_summed: bool = True) -> Quantizer | FloatStage:
+        """Return a new quantizer for one tensor of `stage` with `num_channels` columns.
+
+        Args:
+            stage: One of `STAGES`.
+            num_channels: F.
+            is_summed: Whether neighbours' rows may be added up, which takes one law for all nodes.
+        """
         bits = self.bits_of(stage)
         if bits == 32:
             return FloatStage()
         is_weight = stage == "weights"
+        method = QUANTIZERS.resolve(self.quantizer)
         granularity = self.weight_granularity if is_weight else "per_tensor"
-        return QUANTIZERS.resolve(self.quantizer)(
+        if not is_summed and "per_node" in method.granularities:
+            granularity = "per_node"
+        return method(
             bits,
             num_channels=num_channels,
             granularity=granularity,
             is_weight=is_weight,
+            stage=stage,
             grid="integer" if stage == "inputs" else self.grid,
         )

@@ -11,7 +11,7 @@ from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError
 from smoothbit.nn import MODELS, PROPAGATIONS, NetworkConfig, input_kind
 from smoothbit.nn.propagation.base import Diffusion
-from smoothbit.quant import QuantConfig
+from smoothbit.quant import QUANTIZERS, QuantConfig
 from smoothbit.registry import nearest_name
 
 SCHEDULES = ("cosine", "step")
@@ -50,13 +50,13 @@ class TrainConfig:
         propagation_options: Keyword arguments of that propagation.
         order: "predict_first" or "propagate_first".
         dropout: Probability, in [0, 1).
-        quantizer: qlr, bt, bt_star, minmax or lsq.
+        quantizer: Registered name, e.g. qlr.
         num_bits: 1, 2, 4, 8, or 32 for float32.
         stage_bits: Widths of single stages that differ.
         weight_granularity: "per_tensor" or "per_channel".
         grid: Levels of signed tensors at 1 and 2 bits: "half" or "integer".
         coding: What messages carry: "plain", "feedback", "delta"; "auto" is delta at 1 and 2 bits where the
-            propagation has it, else plain.
+            propagation has it and all stages have one width, else plain.
         num_threads: Threads of torch. A step is many small operations, for which one is fastest
             up to some ten thousand nodes; and the record then depends on no number of cores.
 
@@ -170,7 +170,8 @@ class TrainConfig:
         if self.coding != "auto":
             return self.coding
         is_linear = issubclass(PROPAGATIONS.resolve(self.propagation), Diffusion)
-        return "delta" if is_linear and self.num_bits <= 2 else "plain"
+        is_uniform = not self.stage_bits and not QUANTIZERS.resolve(self.quantizer).width_policy
+        return "delta" if is_linear and is_uniform and self.num_bits <= 2 else "plain"
 
     def _check_options(self) -> None:
         own = {"num_features", "num_classes", "input_kind", "quant", *(f.name for f in fields(self))}

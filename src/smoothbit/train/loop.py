@@ -119,5 +119,6 @@ def _record(trainer: Trainer, seed: int, seconds: float) -> Record:
         best_epoch=trainer.best_epoch,
         epochs=trainer.epoch,
         seconds=seconds,
+        avg_bits=trainer.model.average_bits(),
         history=trainer.history,
     )

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 from smoothbit.nn import Network
+from smoothbit.train.config import TrainConfig
 from smoothbit.train.phases import Phase
 
 
-def make_optimiser(model: Network, phase: Phase) -> torch.optim.Adam:
+def make_optimiser(model: Network, config: TrainConfig, is_distilled: bool = False) -> torch.optim.Adam:
     """Return Adam over weights and biases (with weight decay) and range parameters (without).
 
     Reference:
@@ -20,8 +21,7 @@ def make_optimiser(model: Network, phase: Phase) -> torch.optim.Adam:
         weights, and no range.
     """
     ranges = model.range_parameters()
-    config = phase.config
-    decay = config.distill_weight_decay if phase.is_distilled else config.weight_decay
+    decay = config.distill_weight_decay if is_distilled else config.weight_decay
     groups = [
         {"params": weights, "weight_decay": factor * decay, "base_lr": config.learning_rate}
         for factor, weights in model.weight_groups()

@@ -35,6 +35,7 @@ class Record:
         best_epoch: Selected epoch, counted from 1.
         epochs: Epochs trained.
         seconds: Time of training, over all its sessions.
+        avg_bits: Mean width of each quantized stage, and "all": of all values of a pass; empty in FP32.
         history: Per epoch: train_loss, val_loss, val_accuracy.
     """
 
@@ -47,6 +48,7 @@ class Record:
     best_epoch: int
     epochs: int
     seconds: float
+    avg_bits: dict[str, float] = field(default_factory=dict)
     history: dict[str, list[float]] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
 from smoothbit.train.optimiser import load_optimiser_tensors, make_optimiser, optimiser_tensors, set_rates
 from smoothbit.train.phases import Phase, phases_of
+from smoothbit.train.policies import choose_widths
 from smoothbit.train.seeds import restore_rng_state, rng_state, seed_everything
 from smoothbit.train.task import Task
 
@@ -38,6 +40,7 @@ class Trainer:
         self.epoch = 0
         self.phases = phases_of(config)
         self.teacher: Tensor | None = None
+        self.stage_bits = choose_widths(config, task, {}) if len(self.phases) == 1 else {}
         self.best_epoch = 0
         self.best: dict[str, Tensor] = {}
         self.history: dict[str, list[float]] = {name: [] for name in HISTORY}
@@ -58,7 +61,7 @@ class Trainer:
         set_rates(self.optimiser, phase, self.epoch)
         self.model.train()
         self.optimiser.zero_grad()
-        loss = self._loss(self.model(self.task.inputs, self.task.graph))
+        loss = self._loss(self.model(self.task.inputs, self.task.graph)) + self.model.penalty()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
         self.epoch += 1
@@ -91,6 +94,7 @@ class Trainer:
             "config": self.config.to_json(),
             "epoch": self.epoch,
             "best_epoch": self.best_epoch,
+            "stage_bits": self.stage_bits,
             "history": self.history,
             "rng": rng_text,
             "seconds": seconds,
@@ -105,6 +109,7 @@ class Trainer:
         """
         checkpoint = read_checkpoint(path)
         content, sections = checkpoint.content, checkpoint.sections
+        self.stage_bits = content["stage_bits"]
         # The network of a phase is made in its first epoch, so at a phase's end the model is that of the phase.
         self.epoch = content["epoch"] - 1
         self._make_model()
@@ -118,10 +123,13 @@ class Trainer:
         return float(content["seconds"])
 
     def _make_model(self) -> None:
-        """Build network and optimiser of the phase."""
+        """Build network and optimiser of the phase; the last one has the widths that its method chose."""
         config = self.phase.config
+        if self.phase is self.phases[-1]:
+            config = replace(config, stage_bits=self.stage_bits)
         self.model = MODELS.resolve(config.model)(config.net_config_for(self.task.dataset))
-        self.optimiser = make_optimiser(self.model, self.phase)
+        self.model.prepare(self.task.graph)
+        self.optimiser = make_optimiser(self.model, config, self.phase.is_distilled)
 
     def _start_phase(self) -> None:
         """Go on with new quantizers: from the best float32 weights, which also teach, later from the latest."""
@@ -130,6 +138,8 @@ class Trainer:
             self.teacher = torch.from_numpy(self.model.evaluate(self.task.inputs, self.task.graph))
         ranges = {id(parameter) for parameter in self.model.range_parameters()}
         weights = {name: value for name, value in self.model.named_parameters() if id(value) not in ranges}
+        if self.phase is self.phases[-1]:
+            self.stage_bits = choose_widths(self.config, self.task, weights)
         self._make_model()
         self.model.load_state_dict(weights, strict=False)
         self.best_epoch = 0

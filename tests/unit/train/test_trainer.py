@@ -81,6 +81,18 @@ def test_warm_up_runs_in_float_and_hands_over_its_best_weights(recipe, tiny):
     assert trainer.best_epoch == recipe.warm_epochs + 1
 
 
+def test_chosen_widths_are_restored(recipe, tiny, tmp_path):
+    config = replace(recipe, quantizer="sgquant", num_bits=2, warm_epochs=1)
+    first, second = _trainer(config, tiny), _trainer(config, tiny)
+    first.run_epoch()
+    assert first.stage_bits == {}
+    first.run_epoch()
+    first.save(tmp_path / "c", 0.0)
+    second.restore(tmp_path / "c")
+    assert second.stage_bits == first.stage_bits != {}
+    assert second.model.config.quant.stage_bits == first.stage_bits
+
+
 def test_float_network_has_no_warm_up(recipe, tiny):
     assert replace(recipe, num_bits=32).warm_up == 0
     assert replace(recipe, warm_epochs=0).warm_up == 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from smoothbit.engine.ops.context import OPS, Context
-from smoothbit.engine.values import Dense, SparseCodes, SparseValues, num_rows, term
+from smoothbit.engine.values import Dense, SparseCodes, SparseValues, num_rows, row_constant, term
+from smoothbit.errors import ShapeError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import LinearOp
-from smoothbit.kernels import Epilogue
-from smoothbit.typing import Float32Array
+from smoothbit.kernels import Epilogue, Term
+from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from smoothbit.typing import Float32Array, Float64Array, UInt8Array
 
 
 @OPS.register("linear")
@@ -18,26 +22,50 @@ def run_linear(op: LinearOp, context: Context) -> Dense:
 
     With X^ = xs * c + xo and W^ = ws * w + wo the product is
     ``xs ws (sum c w) + xs wo (sum c) + xo (ws sum w + depth wo)``: an integer sum, a rank-one
-    term and a constant for each column.
+    term and a constant for each column. Where X^ has a law for each node, xs is a factor of the row
+    and the constant one of row and column.
+
+    Raises:
+        ShapeError: the output has a law for each node of another graph.
     """
+    channels = op.weight.shape[1]
+    if op.output is None or op.output.granularity != "per_node":
+        return context.finish(_product(op, context), channels, op.output, "activations")
+    values = _product(replace(op, output=None), context).view(np.float32)
+    return context.finish(_quantize_nodes(values, op.output, context), channels, op.output, "activations")
+
+
+def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     source = context.values[op.source]
     if not isinstance(op.weight, PackedTensor):
-        return _run_f32(op, context)
+        return _product_f32(op, context)
     if isinstance(source, SparseCodes):
-        array = context.backend.spmm(
+        return context.backend.spmm(
             source.pattern, op.weight.data, op.weight.law.num_bits, source.weights, _sparse_epilogue(op, source)
         )
-    else:
-        assert isinstance(source, PackedTensor)
-        array = context.backend.gemm(
-            source.data,
-            source.law.num_bits,
-            source.num_channels,
-            op.weight.data,
-            op.weight.law.num_bits,
-            _dense_epilogue(op, source),
+    assert isinstance(source, PackedTensor)
+    return context.backend.gemm(
+        source.data,
+        source.law.num_bits,
+        source.num_channels,
+        op.weight.data,
+        op.weight.law.num_bits,
+        _dense_epilogue(op, source),
+    )
+
+
+def _quantize_nodes(values: Float32Array, law: AffineLaw, context: Context) -> UInt8Array | Float32Array:
+    """Return packed codes rint(x * inv_scale[i] + phase[i]): row factor and row constant before a unit law."""
+    if len(law.scale) != len(values):
+        raise ShapeError(
+            f"Expected `graph` to have {len(law.scale)} nodes, one for each step of the model (got {len(values)}). "
+            "A model with a law for each node runs on the graph it was trained on."
         )
-    return context.finish(array, op.weight.num_channels, op.output, "activations")
+    channels = values.shape[1]
+    ones = np.ones(channels, dtype=np.float32)
+    terms = (Term(values, 32, ones, None, law.inv_scale), row_constant(law.phase, ones))
+    unit = per_tensor_law(law.num_bits, 1.0)
+    return context.backend.combine(len(values), Epilogue(channels, terms=terms, output=unit))
 
 
 def _sparse_epilogue(op: LinearOp, source: SparseCodes) -> Epilogue:
@@ -61,6 +89,17 @@ def _dense_epilogue(op: LinearOp, source: PackedTensor) -> Epilogue:
     assert isinstance(weight, PackedTensor)
     channels, law = weight.num_channels, weight.law
     step, offset = law.expand(law.step, channels), law.expand(law.offset, channels)
+    if source.law.granularity == "per_node":
+        return Epilogue(
+            channels,
+            col_scale=step,
+            col_term=offset,
+            row_scale=source.law.step,
+            col_bias=op.bias,
+            terms=(row_constant(source.law.offset, _column_sums(weight, step, offset).astype(np.float32)),),
+            has_relu=op.has_relu,
+            output=op.output,
+        )
     source_step, source_offset = source.law.step[0], source.law.offset[0]
     return Epilogue(
         channels,
@@ -79,16 +118,20 @@ def _column_constant(
     if source_offset == 0:
         return op.bias
     assert isinstance(op.weight, PackedTensor)
-    column_sums = op.weight.codes().sum(axis=0, dtype=np.int64)
-    depth = op.weight.num_rows
-    constant = np.float64(source_offset) * (step.astype(np.float64) * column_sums + depth * offset.astype(np.float64))
+    constant = np.float64(source_offset) * _column_sums(op.weight, step, offset)
     if op.bias is not None:
         constant = constant + op.bias
     rounded: Float32Array = constant.astype(np.float32)
     return rounded
 
 
-def _run_f32(op: LinearOp, context: Context) -> Dense:
+def _column_sums(weight: PackedTensor, step: Float32Array, offset: Float32Array) -> Float64Array:
+    """Return the sum of each column of W^, ws sum w + depth wo."""
+    sums: Float64Array = step.astype(np.float64) * weight.codes().sum(axis=0, dtype=np.int64)
+    return sums + weight.num_rows * offset.astype(np.float64)
+
+
+def _product_f32(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     source = context.values[op.source]
     assert isinstance(op.weight, np.ndarray)
     if isinstance(source, SparseValues):
@@ -99,4 +142,4 @@ def _run_f32(op: LinearOp, context: Context) -> Dense:
         product = context.backend.matmul_f32(dense, op.weight)
     channels = op.weight.shape[1]
     epilogue = Epilogue(channels, col_bias=op.bias, terms=(term(product, 1.0),), has_relu=op.has_relu, output=op.output)
-    return context.finish(context.backend.combine(num_rows(product), epilogue), channels, op.output, "activations")
+    return context.backend.combine(num_rows(product), epilogue)

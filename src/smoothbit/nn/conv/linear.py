@@ -22,6 +22,7 @@ class QuantLinear(nn.Module):
         has_relu: Whether negative values become 0 before they are quantized.
         has_output_quantizer: False leaves Y in float32 (class scores, or what is quantized elsewhere).
         has_bias: Whether there is a bias.
+        is_summed: Whether neighbours' rows of Y may be added up, which takes one law for all nodes.
 
     Shapes:
         weight [F_in, F_out], bias [F_out]; input [N, F_in] or `Inputs`; output [N, F_out]; float32.
@@ -40,13 +41,15 @@ class QuantLinear(nn.Module):
         has_relu: bool,
         has_output_quantizer: bool = True,
         has_bias: bool = True,
+        is_summed: bool = True,
     ) -> None:
         super().__init__()
         self.weight = nn.Parameter(torch.empty(in_channels, out_channels))
         self.bias = nn.Parameter(torch.zeros(out_channels)) if has_bias else None
         self.has_relu = has_relu
         self.weight_quantizer = quant.make("weights", out_channels)
-        self.output_quantizer = quant.make("activations", out_channels) if has_output_quantizer else FloatStage()
+        output = quant.make("activations", out_channels, is_summed=is_summed)
+        self.output_quantizer = output if has_output_quantizer else FloatStage()
         self.reset_parameters()
 
     def reset_parameters(self) -> None:

@@ -123,13 +123,35 @@ class Network(nn.Module, ABC):
         self.train(is_training)
         return scores
 
+    def quantizers(self) -> list[Quantizer]:
+        """Return the quantizers in order of their modules."""
+        return [module for module in self.modules() if isinstance(module, Quantizer)]
+
+    def prepare(self, graph: TorchGraph) -> None:
+        """Show the quantizers the degrees of the graph to train on; before an optimiser is made."""
+        degrees = torch.from_numpy(graph.prepared.csr.row_lengths.astype("float32"))
+        for quantizer in self.quantizers():
+            quantizer.prepare(degrees)
+
+    def penalty(self) -> Tensor:
+        """Return what the quantizers add to the loss of the latest training pass, []."""
+        return torch.stack([torch.zeros(()), *(quantizer.penalty() for quantizer in self.quantizers())]).sum()
+
+    def average_bits(self) -> dict[str, float]:
+        """Return the mean width of each quantized stage over the values of the latest pass, and "all" of them."""
+        stages: dict[str, list[Quantizer]] = {}
+        for quantizer in self.quantizers():
+            stages.setdefault(quantizer.stage, []).append(quantizer)
+        if stages:
+            stages["all"] = self.quantizers()
+        return {
+            name: sum(q.avg_bits * q.num_values for q in members) / sum(q.num_values for q in members)
+            for name, members in stages.items()
+        }
+
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the quantizers' learnable parameters: an optimiser group of their own."""
-        found: list[nn.Parameter] = []
-        for module in self.modules():
-            if isinstance(module, Quantizer):
-                found += module.range_parameters()
-        return found
+        return [parameter for quantizer in self.quantizers() for parameter in quantizer.range_parameters()]
 
     def weight_groups(self) -> list[tuple[float, list[nn.Parameter]]]:
         """Return all other parameters in groups, each with the factor of the recipe's weight decay."""

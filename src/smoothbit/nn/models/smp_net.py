@@ -72,7 +72,9 @@ class SMPNet(Network):
         super().__init__(config)
         is_predict_first = config.order == "predict_first"
         quant = config.quant
-        self.linear1 = QuantLinear(config.num_features, config.hidden_channels, quant, has_relu=True)
+        self.linear1 = QuantLinear(
+            config.num_features, config.hidden_channels, quant, has_relu=True, is_summed=not is_predict_first
+        )
         self.linear2 = QuantLinear(
             config.hidden_channels, config.num_classes, quant, has_relu=False, has_output_quantizer=is_predict_first
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -17,7 +18,6 @@ from smoothbit.registry import Registry
 QUANTIZERS: Registry[type[Quantizer]] = Registry("quantizer")
 """Quantizers by name."""
 
-TRAINED_GRANULARITIES = ("per_tensor", "per_channel")
 GRIDS = ("integer", "half")
 
 
@@ -31,10 +31,11 @@ class Quantizer(nn.Module, ABC):
     Args:
         num_bits: 1, 2, 4 or 8.
         num_channels: Columns of the tensor; only read for `per_channel`.
-        granularity: "per_tensor" or "per_channel" (columns).
+        granularity: "per_tensor", "per_channel" (columns), or what else the method names in `granularities`.
         is_weight: Whether the tensor is a parameter: its range is that of its latest value.
         grid: Levels of a signed tensor at 1 and 2 bits: "integer" has a level at 0, "half" levels
             half a step off it, as many above as below. Quantizers with a grid of their own ignore it.
+        stage: Stage of the network that the tensor belongs to.
 
     Raises:
         ArgumentError: unknown width, granularity or grid, or a quantizer is used before its first batch.
@@ -42,6 +43,12 @@ class Quantizer(nn.Module, ABC):
     Shapes:
         x: [N, F] float32, or [E] float32 for the stored entries of a sparse matrix.
     """
+
+    granularities: ClassVar[tuple[str, ...]] = ("per_tensor", "per_channel")
+    """What can have a law of its own; "per_node" only on tensors that no sum over neighbours reads."""
+
+    width_policy: ClassVar[str] = ""
+    """Registered name of what chooses the widths of the stages (`train.policies`); none: one width for all."""
 
     is_initialised: Tensor
 
@@ -52,6 +59,7 @@ class Quantizer(nn.Module, ABC):
         num_channels: int = 1,
         granularity: str = "per_tensor",
         is_weight: bool = False,
+        stage: str = "",
         grid: str = "integer",
     ) -> None:
         super().__init__()
@@ -59,14 +67,16 @@ class Quantizer(nn.Module, ABC):
         if grid not in GRIDS:
             raise ArgumentError(f"Expected `grid` to be one of {', '.join(GRIDS)} (got {grid!r}). Use half.")
         self.has_half_grid = grid == "half" and num_bits <= 2
-        if granularity not in TRAINED_GRANULARITIES:
+        if granularity not in self.granularities:
             raise ArgumentError(
-                f"Expected `granularity` to be one of {', '.join(TRAINED_GRANULARITIES)} (got {granularity!r}). "
+                f"Expected `granularity` to be one of {', '.join(self.granularities)} (got {granularity!r}). "
                 "Per-node and per-group laws exist in files; train with one of these."
             )
         self.granularity = granularity
         self.num_groups = num_channels if granularity == "per_channel" else 1
         self.is_weight = is_weight
+        self.stage = stage
+        self.num_values = 0
         self.is_observing: bool | None = None
         self.register_buffer("is_initialised", torch.zeros((), dtype=torch.bool))
 
@@ -91,8 +101,22 @@ class Quantizer(nn.Module, ABC):
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that belong to the optimiser's range group."""
 
+    def prepare(self, degrees: Tensor) -> None:
+        """Take in the in-degree [N] of each node, once, before training; most methods need none."""
+        return None
+
+    def penalty(self) -> Tensor:
+        """Return what the method adds to the loss of the latest training pass, []; most methods nothing."""
+        return torch.zeros(())
+
+    @property
+    def avg_bits(self) -> float:
+        """Bits per element."""
+        return float(self.num_bits)
+
     def forward(self, x: Tensor) -> Tensor:
         """Return x^ of the shape of `x`; a tensor without elements passes through."""
+        self.num_values = x.numel()
         if x.numel() == 0:
             return x
         is_live = self.training and (self.is_observing is None or self.is_weight)
@@ -116,12 +140,11 @@ class Quantizer(nn.Module, ABC):
             )
         law = self.torch_law()
         scale, zero_point, phase = (
-            np.array(v.detach().cpu().expand(self.num_groups).numpy(), dtype=np.float32)
+            np.array(v.detach().cpu().reshape(-1).expand(self.num_groups).numpy(), dtype=np.float32)
             for v in (law.scale, law.zero_point, law.phase)
         )
-        return AffineLaw(
-            self.num_bits, scale, zero_point, phase, self.granularity, divisor=law.divisor, shift=law.shift
-        )
+        num_bits = law.qmax.bit_length()
+        return AffineLaw(num_bits, scale, zero_point, phase, self.granularity, divisor=law.divisor, shift=law.shift)
 
     def extra_repr(self) -> str:
         """Show width and granularity."""
@@ -129,7 +152,8 @@ class Quantizer(nn.Module, ABC):
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
-        groups = x.t().contiguous() if self.granularity == "per_channel" else x.reshape(1, -1)
+        groups = x.reshape(1, -1) if self.granularity == "per_tensor" else x
+        groups = x.t().contiguous() if self.granularity == "per_channel" else groups
         self.observe(groups)
         if not self.is_initialised:
             self.initialise(groups)

@@ -41,7 +41,7 @@ class DifferenceQuantizer(Quantizer):
     """
 
     def __init__(self, num_bits: int, base: DifferenceQuantizer | None, num_steps: int) -> None:
-        super().__init__(num_bits)
+        super().__init__(num_bits, stage="messages" if base is None else "updates")
         self._base = (base,)  # in a tuple: the base is a module of its own elsewhere
         self.max_halvings = max_halvings(num_bits, num_steps)
         self.log_step = nn.Parameter(torch.zeros(1))

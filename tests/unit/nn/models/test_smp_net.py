@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -8,7 +9,7 @@ import torch
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ArgumentError
 from smoothbit.nn import SMPNet, SMPNetConfig, TorchGraph, inputs_from_features
-from smoothbit.quant import QuantConfig, Quantizer
+from smoothbit.quant import QuantConfig, Quantizer, calibrate
 from tests.cases.model_case import ModelCase
 from tests.helpers import FEATURES, random_graph, trained_net
 
@@ -70,6 +71,59 @@ def test_range_parameters_are_one_for_each_quantizer():
     net, _ = trained_net(_graph(), FEATURES["binary"](), bits=2, steps=2)
     assert len(net.range_parameters()) == len(STAGES_OF_TWO_STEPS)
     assert {id(p) for p in net.range_parameters()} < {id(p) for p in net.parameters()}
+
+
+def test_every_quantizer_is_shown_the_degrees(monkeypatch):
+    graph, seen = _graph(), []
+    net, _ = trained_net(graph, FEATURES["dense"](), bits=2, steps=2)
+    monkeypatch.setattr(Quantizer, "prepare", lambda self, degrees: seen.append((self, degrees)))
+    net.prepare(graph)
+    assert [quantizer for quantizer, _ in seen] == net.quantizers()
+    assert all(torch.equal(degrees, graph.inv_degree[:, 0].reciprocal().round()) for _, degrees in seen)
+
+
+def test_average_bits_count_each_value_once():
+    """Two steps of 30 nodes and 5 classes, 12 hidden channels, 20 features: sizes counted by hand."""
+    quant = QuantConfig("minmax", 2, {"weights": 8, "activations": 4})
+    net, _ = trained_net(_graph(), FEATURES["binary"](), bits=quant.num_bits, steps=2, propagation="gcn")
+    config = replace(net.config, quant=quant)
+    net = SMPNet(config)
+    net(inputs_from_features(FEATURES["binary"]()), _graph())
+    stages = {"weights": 8, "activations": 4, "messages": 2, "aggregates": 2, "updates": 2}
+    sizes = {"weights": 20 * 12 + 12 * 5, "activations": 30 * 17, "messages": 150, "aggregates": 150, "updates": 150}
+    mean = sum(stages[name] * sizes[name] for name in stages) / sum(sizes.values())
+    assert net.average_bits() == pytest.approx({**stages, "all": mean})
+
+
+def test_float_network_has_no_average_bits():
+    assert trained_net(_graph(), FEATURES["binary"]())[0].average_bits() == {}
+
+
+def test_penalty_is_that_of_all_quantizers(monkeypatch):
+    net, _ = trained_net(_graph(), FEATURES["binary"](), bits=2)
+    assert float(net.penalty()) == 0
+    monkeypatch.setattr(Quantizer, "penalty", lambda self: torch.tensor(0.5))
+    assert float(net.penalty()) == 0.5 * len(net.quantizers())
+
+
+def test_hidden_layer_has_node_laws_where_no_sum_reads_it():
+    graph, laws = _graph(), {}
+    for order in ("predict_first", "propagate_first"):
+        net, inputs = trained_net(graph, FEATURES["binary"](), bits=2, quantizer="a2q", order=order)
+        net.prepare(graph)
+        with calibrate(net):
+            net(inputs, graph)
+        laws[order] = net.linear1.output_quantizer.law().granularity
+    assert laws == {"predict_first": "per_node", "propagate_first": "per_tensor"}
+
+
+def test_state_dict_rebuilds_the_network():
+    graph = _graph()
+    net, inputs = trained_net(graph, FEATURES["dense"](), bits=2)
+    twin = SMPNet(SMPNetConfig.from_json(net.config.to_json()))
+    twin.load_state_dict(net.state_dict())
+    net.eval(), twin.eval()
+    assert torch.equal(net(inputs, graph), twin(inputs, graph))
 
 
 def test_untrained_network_has_no_plan():
