@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import ElasticOp, FeaturesOp, LinearOp, Op, Plan
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Op, Plan
 from smoothbit.numerics.affine import AffineLaw
 
 FLOAT32_BYTES = 4

@@ -78,8 +78,7 @@ class _SparseMatmul(torch.autograd.Function):
 def _product(indptr: Tensor, indices: Tensor, values: Tensor | None, dense: Tensor) -> Tensor:
     """Multiply by our own float32 kernel where it runs, which is several times faster than torch's CSR product."""
     if dense.device.type == "cpu" and dense.dtype == torch.float32:
-        entries = None if values is None else values.numpy()
-        csr = CSR(indptr.numpy(), indices.numpy(), len(dense), entries)
+        csr = CSR(indptr.numpy(), indices.numpy(), len(dense), None if values is None else values.numpy())
         source = np.ascontiguousarray(dense.detach().numpy())
         return torch.from_numpy(spmm_f32(csr, source, num_threads=torch.get_num_threads()))
     entries = torch.ones(len(indices), dtype=dense.dtype, device=dense.device) if values is None else values

@@ -100,7 +100,7 @@ class Diffusion(Propagation):
             mean = self.aggregates[step](graph.mean(state))
             update = self.aggregate_weight * mean + self.self_weight * state + self.skip_weight * skip
             update = self.correct(update, state, mean, graph, step)
-        return self.note(torch.as_tensor(self.updates[-1](graph.sqrt_degree * update)), None)
+        return torch.as_tensor(self.note(self.updates[-1](graph.sqrt_degree * update), None))
 
     def start(self) -> None:
         """Prepare one forward pass; nothing to do without a correction."""

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from smoothbit.errors import ArgumentError
-from smoothbit.quant import QuantConfig
+from smoothbit.quant import FloatStage, QuantConfig, Quantizer
 from smoothbit.quant.quantizers.difference import DifferenceQuantizer
 from smoothbit.registry import Registry
 
@@ -23,6 +23,9 @@ class Coder(ABC):
 
     Args:
         quantizers: Those of the K messages, and of the output.
+
+    Attributes:
+        kept: What a coding keeps from step to step, 0 before the first.
     """
 
     keeps_sums: ClassVar[bool]
@@ -30,9 +33,10 @@ class Coder(ABC):
 
     def __init__(self, quantizers: Sequence[nn.Module]) -> None:
         self.quantizers = quantizers
+        self.kept = torch.zeros(())
 
     @classmethod
-    def quantizers_for(cls, quant: QuantConfig, num_channels: int, num_steps: int) -> list[nn.Module]:
+    def quantizers_for(cls, quant: QuantConfig, num_channels: int, num_steps: int) -> list[Quantizer | FloatStage]:
         """Return new quantizers for the K messages."""
         return [quant.make("messages" if step == 0 else "updates", num_channels) for step in range(num_steps)]
 
@@ -63,9 +67,9 @@ class FeedbackCoder(Coder):
 
     def encode(self, value: Tensor, step: int) -> Tensor:
         """Return m^_step [N, F] for m_step `value`."""
-        wanted = value if step == 0 else value + self._error
+        wanted = value + self.kept
         sent = self._quantize(wanted, step)
-        self._error = wanted - sent
+        self.kept = wanted - sent
         return sent
 
 
@@ -80,7 +84,7 @@ class DeltaCoder(Coder):
     keeps_sums = True
 
     @classmethod
-    def quantizers_for(cls, quant: QuantConfig, num_channels: int, num_steps: int) -> list[nn.Module]:
+    def quantizers_for(cls, quant: QuantConfig, num_channels: int, num_steps: int) -> list[Quantizer | FloatStage]:
         """Return quantizers of differences, their steps powers of two apart.
 
         Raises:
@@ -97,5 +101,5 @@ class DeltaCoder(Coder):
 
     def encode(self, value: Tensor, step: int) -> Tensor:
         """Return m^_step [N, F] for m_step `value`."""
-        self._held = self._quantize(value, step) if step == 0 else self._held + self._quantize(value - self._held, step)
-        return self._held
+        self.kept = self.kept + self._quantize(value - self.kept, step)
+        return self.kept
