@@ -96,6 +96,9 @@ struct Place {
   int64_t byte;
 };
 
+// What a step has: any part there is; or what a coded step in the middle has, without and with corrections.
+enum class Kind { any, plain, corrected };
+
 // Where the skip term comes from.
 enum class Skip { none, codes, values };
 
@@ -110,7 +113,7 @@ struct Step {
   __m128i last_valid;     // bits of that block that are codes
   int64_t prefetch_end;
   bool is_coded;          // the output has the width of the source and one plain law
-  bool is_plain;          // nothing but what a step in the middle without corrections has
+  Kind kind;
   Skip skip;
 
   static SMOOTHBIT_INLINE __m128i block(const uint8_t* bytes, int64_t readable) {
@@ -227,12 +230,14 @@ void store_values(const Step<kBits, kIsShort>& step, const Place& place, const f
   });
 }
 
-// Two blocks from their sums to their output. kIsPlain leaves out what a step in the middle without corrections has not.
+// Two blocks from their sums to their output. Kinds other than `any` have no branches: a factor of 0 may change the
+// sign of a zero, but no code.
 // Constants and addresses are members, so that no store makes the compiler read them again.
-template <bool kIsWide, bool kIsPlain, int kBits, bool kIsShort>
+template <bool kIsWide, Kind kKind, int kBits, bool kIsShort>
 class Finish {
  public:
   static constexpr int P = kPlanes<kBits>;
+  static constexpr bool kIsUsual = kKind != Kind::any;
 
   // `values` is room for floats of the output, and `skip_values` holds those of the term where it is not codes.
   SMOOTHBIT_INLINE Finish(const Step<kBits, kIsShort>& step, const Place& low, const Place& high, Values<kBits>& values,
@@ -264,6 +269,8 @@ class Finish {
     col_scale_ = _mm256_set1_ps(e.col_scale[0]);
     row_scale_ = join(e.row_scale[low.row], e.row_scale[high.row]);
     known_scale_ = _mm256_set1_ps(args.known_scale);
+    change_scale_ = _mm256_set1_ps(args.change_scale);
+    sum_change_scale_ = _mm256_set1_ps(args.sum_change_scale);
     start_law(e.output);
     start_skip(low, high);
   }
@@ -283,7 +290,7 @@ class Finish {
 
  private:
   SMOOTHBIT_INLINE void start_law(const Law& law) {
-    if (!kIsPlain && !step_.is_coded) return;
+    if (!kIsUsual && !step_.is_coded) return;
     inv_scale_ = _mm256_set1_ps(law.inv_scale[0]);
     phase_ = _mm256_set1_ps(law.phase[0]);
     least_ = _mm256_set1_ps(-law.zero_point[0]);
@@ -320,24 +327,22 @@ class Finish {
     const DeltaArgs& args = step_.args;
     const __m256 own = _mm256_cvtepi32_ps(message);
     __m256 y = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), col_scale_), row_scale_);
-    if (!kIsPlain && args.message_scale != 0.0f)
+    if (!kIsUsual && args.message_scale != 0.0f)
       y = _mm256_add_ps(y, _mm256_mul_ps(own, _mm256_set1_ps(args.message_scale)));
-    if (kIsPlain || step_.skip == Skip::codes) {
+    if (kIsUsual || step_.skip == Skip::codes) {
       y = _mm256_add_ps(y, skip_value(widen_u16<w>(skip)));
     } else if (step_.skip == Skip::values) {
       const int byte = 8 * v + 4 * w;
       y = _mm256_add_ps(y, _mm256_set_m128(_mm_loadu_ps(&skip_values_[1][k][byte]),
                                            _mm_loadu_ps(&skip_values_[0][k][byte])));
     }
-    if constexpr (!kIsPlain) {
-      if (args.change_scale != 0.0f)
-        y = _mm256_add_ps(y, _mm256_mul_ps(_mm256_cvtepi32_ps(change), _mm256_set1_ps(args.change_scale)));
-      if (args.sum_change_scale != 0.0f) {
-        const __m256 mean = _mm256_mul_ps(_mm256_cvtepi32_ps(sum_change), _mm256_set1_ps(args.sum_change_scale));
-        y = _mm256_add_ps(y, _mm256_mul_ps(mean, row_scale_));
-      }
-      if (args.known_scale == 0.0f) return y;
+    if (kKind == Kind::corrected || (!kIsUsual && args.change_scale != 0.0f))
+      y = _mm256_add_ps(y, _mm256_mul_ps(_mm256_cvtepi32_ps(change), change_scale_));
+    if (kKind == Kind::corrected || (!kIsUsual && args.sum_change_scale != 0.0f)) {
+      const __m256 mean = _mm256_mul_ps(_mm256_cvtepi32_ps(sum_change), sum_change_scale_);
+      y = _mm256_add_ps(y, _mm256_mul_ps(mean, row_scale_));
     }
+    if (!kIsUsual && args.known_scale == 0.0f) return y;
     return _mm256_sub_ps(y, _mm256_mul_ps(own, known_scale_));
   }
 
@@ -353,7 +358,7 @@ class Finish {
     __m128i* low = reinterpret_cast<__m128i*>(state[0] + at);
     __m128i* high = reinterpret_cast<__m128i*>(state[1] + at);
     __m256i total = change;
-    if (kIsPlain || !is_first_) {
+    if (kIsUsual || !is_first_) {
       const __m256i known = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
       total = sizeof(Lane) == 2 ? _mm256_add_epi16(known, change) : _mm256_add_epi32(known, change);
     }
@@ -375,7 +380,7 @@ class Finish {
     }
     const __m256i low = quarter<v, 0>(k, message, sum, change, sum_change, skip, sums);
     const __m256i high = quarter<v, 1>(k, message, sum, change, sum_change, skip, sums);
-    if (!kIsPlain && !step_.is_coded) return _mm256_setzero_si256();
+    if (!kIsUsual && !step_.is_coded) return _mm256_setzero_si256();
     return _mm256_add_epi16(_mm256_packs_epi32(low, high), zero_point_);
   }
 
@@ -392,7 +397,7 @@ class Finish {
       wide_sum = widen_i16<w>(sum);
     }
     const __m256 y = value<v, w>(k, widen_i16<w>(message), wide_sum, widen_i16<w>(change), wide_change, skip);
-    if (kIsPlain || step_.is_coded) return centered_code(y);
+    if (kIsUsual || step_.is_coded) return centered_code(y);
     _mm_storeu_ps(&values_[0][k][8 * v + 4 * w], _mm256_castps256_ps128(y));
     _mm_storeu_ps(&values_[1][k][8 * v + 4 * w], _mm256_extractf128_ps(y, 1));
     return _mm256_setzero_si256();
@@ -407,7 +412,7 @@ class Finish {
   int16_t* narrow_[2];
   int32_t* wide_[2];
   __m256i own_, skip_codes_, factor_, wide_factor_, center_, centers_, zero_point_;
-  __m256 col_scale_, row_scale_, known_scale_, inv_scale_, phase_, least_, most_;
+  __m256 col_scale_, row_scale_, known_scale_, change_scale_, sum_change_scale_, inv_scale_, phase_, least_, most_;
   __m256 table_, step_of_term_, offset_, term_row_scale_;
 };
 
@@ -421,8 +426,12 @@ __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, con
     step.store(high, _mm256_extracti128_si256(codes, 1));
   };
   if constexpr (kBits <= 2 && !kIsShort) {
-    if (step.is_plain) {
-      store_codes(Finish<kIsWide, true, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
+    if (step.kind == Kind::plain) {
+      store_codes(Finish<kIsWide, Kind::plain, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
+      return;
+    }
+    if (step.kind == Kind::corrected) {
+      store_codes(Finish<kIsWide, Kind::corrected, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
       return;
     }
   }
@@ -430,7 +439,7 @@ __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, con
     load_values(step, low, skip_values[0]);
     load_values(step, high, skip_values[1]);
   }
-  const __m256i codes = Finish<kIsWide, false, kBits, kIsShort>(step, low, high, values, skip_values).run(sums);
+  const __m256i codes = Finish<kIsWide, Kind::any, kBits, kIsShort>(step, low, high, values, skip_values).run(sums);
   if (step.is_coded) {
     store_codes(codes);
     return;
@@ -481,8 +490,10 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
   const bool is_coded = e.is_simple && e.output.num_bits == kBits;
   const bool has_codes = e.num_terms && e.terms[0].num_bits == kBits && e.terms[0].is_uniform;
   const Skip skip = !e.num_terms ? Skip::none : has_codes ? Skip::codes : Skip::values;
-  const bool is_plain = is_coded && skip != Skip::values && !args.is_first && args.message_scale == 0.0f &&
-                        args.change_scale == 0.0f && args.sum_change_scale == 0.0f && args.known_scale != 0.0f;
+  const bool is_usual = is_coded && skip != Skip::values && !args.is_first && args.message_scale == 0.0f &&
+                        args.known_scale != 0.0f;
+  const bool is_corrected = args.change_scale != 0.0f || args.sum_change_scale != 0.0f;
+  const Kind kind = !is_usual ? Kind::any : is_corrected ? Kind::corrected : Kind::plain;
   // A table that fits the second-level cache gains nothing from prefetching.
   constexpr int64_t kCacheBytes = 1 << 19;
   const int64_t prefetch_end = args.num_rows * args.source_stride > kCacheBytes ? args.indptr[args.num_rows] : 0;
@@ -491,7 +502,7 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
                         (has_codes && e.terms[0].stride < needed);
   const auto run = [&](auto short_rows) {
     const Step<kBits, decltype(short_rows)::value> step{
-        args, e, last_byte, _mm_load_si128(reinterpret_cast<const __m128i*>(valid)), prefetch_end, is_coded, is_plain,
+        args, e, last_byte, _mm_load_si128(reinterpret_cast<const __m128i*>(valid)), prefetch_end, is_coded, kind,
         skip};
     run_rows(step, row_begin, row_end);
   };
