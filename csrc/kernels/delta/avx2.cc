@@ -12,195 +12,11 @@
 // lane ever crosses a half. A step of INT2 on a row of 128 channels takes about 31 operations for 8 channels, of which
 // 12 update the state.
 #if defined(__x86_64__)
-#include <algorithm>
-
-#include "../epilogue/avx2.h"
-#include "../spmm/planes_avx2.h"
-#include "smoothbit/delta.h"
+#include "blocks_avx2.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
-
-constexpr int64_t kAhead = 48;  // entries between a prefetch and its use
-constexpr int64_t kRowsAhead = 4;  // rows between a prefetch of the state and its use
-constexpr int64_t kBlockBytes = 16;
-
-template <int kBits>
-constexpr int kPlanes = 8 / kBits;
-
-SMOOTHBIT_INLINE __m256i join(__m128i low, __m128i high) {
-  return _mm256_inserti128_si256(_mm256_castsi128_si256(low), high, 1);
-}
-SMOOTHBIT_INLINE __m256 join(float low, float high) { return _mm256_set_m128(_mm_set1_ps(high), _mm_set1_ps(low)); }
-
-// Half h of the widened lanes, without sign and with it.
-template <int h>
-SMOOTHBIT_INLINE __m256i widen_bytes(__m256i x) {
-  const __m256i zero = _mm256_setzero_si256();
-  return h ? _mm256_unpackhi_epi8(x, zero) : _mm256_unpacklo_epi8(x, zero);
-}
-template <int h>
-SMOOTHBIT_INLINE __m256i widen_u16(__m256i x) {
-  const __m256i zero = _mm256_setzero_si256();
-  return h ? _mm256_unpackhi_epi16(x, zero) : _mm256_unpacklo_epi16(x, zero);
-}
-template <int h>
-SMOOTHBIT_INLINE __m256i widen_i16(__m256i x) {
-  return _mm256_srai_epi32(h ? _mm256_unpackhi_epi16(x, x) : _mm256_unpacklo_epi16(x, x), 16);
-}
-
-// Sums of at most kMaxRows registers of codes, handed out as 16-bit lanes 2k, 2k + 1 of plane k.
-template <int kBits>
-class BlockSums {
- public:
-  static constexpr int64_t kMaxRows = 255 / ((1 << kBits) - 1);
-
-  SMOOTHBIT_INLINE BlockSums() { sums_.start(); }
-  SMOOTHBIT_INLINE void add(__m256i x) { sums_.add_row(x); }
-  SMOOTHBIT_INLINE void lanes(__m256i* lanes_u16x16) const {
-    __m256i planes[kPlanes<kBits>];
-    sums_.split(planes);
-    for (int k = 0; k < kPlanes<kBits>; ++k) {
-      lanes_u16x16[2 * k] = widen_bytes<0>(planes[k]);
-      lanes_u16x16[2 * k + 1] = widen_bytes<1>(planes[k]);
-    }
-  }
-
- private:
-  RowSums<kBits> sums_;
-};
-
-template <>
-class BlockSums<8> {
- public:
-  static constexpr int64_t kMaxRows = 257;
-
-  SMOOTHBIT_INLINE BlockSums() : low_(_mm256_setzero_si256()), high_(_mm256_setzero_si256()) {}
-  SMOOTHBIT_INLINE void add(__m256i x) {
-    low_ = _mm256_add_epi16(low_, widen_bytes<0>(x));
-    high_ = _mm256_add_epi16(high_, widen_bytes<1>(x));
-  }
-  SMOOTHBIT_INLINE void lanes(__m256i* lanes_u16x16) const {
-    lanes_u16x16[0] = low_;
-    lanes_u16x16[1] = high_;
-  }
-
- private:
-  __m256i low_, high_;
-};
-
-// A block of a row.
-struct Place {
-  int64_t row;
-  int64_t byte;
-};
-
-// Where the skip term comes from.
-enum class Skip { none, codes, values };
-
-// What does not change within a call. kIsShort: some rows end before the blocks do.
-template <int kBits, bool kIsShort>
-struct Step {
-  static constexpr int P = kPlanes<kBits>;
-
-  const DeltaArgs& args;
-  const Epilogue& e;
-  int64_t last_byte;      // where the last block with a channel begins
-  __m128i last_valid;     // bits of that block that are codes
-  int64_t prefetch_end;
-  bool is_coded;          // the output has the width of the source and one plain law
-  bool is_plain;          // nothing but what a step in the middle without corrections has
-  Skip skip;
-
-  static SMOOTHBIT_INLINE __m128i block(const uint8_t* bytes, int64_t readable) {
-    if (!kIsShort || readable >= 16) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes));
-    if (readable <= 0) return _mm_setzero_si128();
-    const uint64_t high = readable > 8 ? load_bytes(bytes + 8, readable - 8 < 8 ? readable - 8 : 8) : 0;
-    return _mm_set_epi64x(static_cast<int64_t>(high), static_cast<int64_t>(load_bytes(bytes, readable)));
-  }
-  SMOOTHBIT_INLINE __m128i codes(const void* data, int64_t stride, const Place& place) const {
-    return block(static_cast<const uint8_t*>(data) + place.row * stride + place.byte, stride - place.byte);
-  }
-  SMOOTHBIT_INLINE __m128i entry(int64_t at, int64_t byte) const {
-    if (at + kAhead < prefetch_end)
-      _mm_prefetch(reinterpret_cast<const char*>(args.source + args.indices[at + kAhead] * args.source_stride + byte),
-                   _MM_HINT_T0);
-    return codes(args.source, args.source_stride, {args.indices[at], byte});
-  }
-  SMOOTHBIT_INLINE __m256i whole_entry(int64_t at, int64_t byte) const {
-    const __m128i low = entry(at, byte);
-    return join(low, codes(args.source, args.source_stride, {args.indices[at], byte + kBlockBytes}));
-  }
-  SMOOTHBIT_INLINE __m128i valid(int64_t byte) const {
-    return byte < last_byte ? _mm_set1_epi8(-1) : byte == last_byte ? last_valid : _mm_setzero_si128();
-  }
-  void store(const Place& place, __m128i bytes) const {
-    bytes = _mm_and_si128(bytes, valid(place.byte));
-    uint8_t* out = static_cast<uint8_t*>(e.out) + place.row * e.out_stride + place.byte;
-    const int64_t room = e.out_stride - place.byte;
-    if (!kIsShort || room >= 16) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), bytes);
-    } else if (room > 0) {
-      store_bytes(out, static_cast<uint64_t>(_mm_cvtsi128_si64(bytes)), room);
-      if (room > 8) store_bytes(out + 8, static_cast<uint64_t>(_mm_extract_epi64(bytes, 1)), room - 8);
-    }
-  }
-  // Random gathers in between hide from the hardware that the state is a stream.
-  SMOOTHBIT_INLINE void prefetch_state(int64_t row) const {
-    if (row >= args.num_rows) return;
-    for (int64_t lane = 0; lane < args.width; lane += 32) {
-      _mm_prefetch(reinterpret_cast<const char*>(args.messages + row * args.width + lane), _MM_HINT_T0);
-      _mm_prefetch(reinterpret_cast<const char*>(args.sums + row * args.width + lane), _MM_HINT_T0);
-    }
-  }
-  SMOOTHBIT_INLINE int64_t lanes_before(const Place& place) const { return place.row * args.width + place.byte * P; }
-  SMOOTHBIT_INLINE int32_t* wide(const Place& place) const {
-    return args.wide_sums + args.slots[place.row] * args.width + place.byte * P;
-  }
-};
-
-// Adds lanes of 16 bits to sums of 16 bits, or of 32.
-template <int kBits, bool kIsWide>
-SMOOTHBIT_INLINE void add_lanes(const BlockSums<kBits>& part, __m256i* sums, bool is_first) {
-  constexpr int kLanes = 2 * kPlanes<kBits>;
-  __m256i lanes[kLanes];
-  part.lanes(lanes);
-  for (int i = 0; i < kLanes; ++i) {
-    if constexpr (kIsWide) {
-      sums[2 * i] = is_first ? widen_u16<0>(lanes[i]) : _mm256_add_epi32(sums[2 * i], widen_u16<0>(lanes[i]));
-      sums[2 * i + 1] =
-          is_first ? widen_u16<1>(lanes[i]) : _mm256_add_epi32(sums[2 * i + 1], widen_u16<1>(lanes[i]));
-    } else {
-      sums[i] = is_first ? lanes[i] : _mm256_add_epi16(sums[i], lanes[i]);
-    }
-  }
-}
-
-// Sums over the neighbours of the rows in both halves.
-template <bool kIsWide, int kBits, bool kIsShort>
-SMOOTHBIT_INLINE void gather(const Step<kBits, kIsShort>& step, const Place& low, const Place& high, __m256i* sums) {
-  const int64_t begins[2] = {step.args.indptr[low.row], step.args.indptr[high.row]};
-  const int64_t counts[2] = {step.args.length(low.row), step.args.length(high.row)};
-  const int64_t longest = std::max(counts[0], counts[1]);
-  int64_t at = 0;
-  do {
-    BlockSums<kBits> part;
-    const int64_t first = at, end = std::min(longest, at + BlockSums<kBits>::kMaxRows);
-    if (low.byte != high.byte) {
-      for (; at < end; ++at) part.add(step.whole_entry(begins[0] + at, low.byte));
-    } else {
-      const __m128i zero = _mm_setzero_si128();
-      for (const int64_t both = std::min(end, std::min(counts[0], counts[1])); at < both; ++at)
-        part.add(join(step.entry(begins[0] + at, 0), step.entry(begins[1] + at, 0)));
-      if (counts[0] > counts[1])
-        for (; at < end; ++at) part.add(join(step.entry(begins[0] + at, 0), zero));
-      else
-        for (; at < end; ++at) part.add(join(zero, step.entry(begins[1] + at, 0)));
-    }
-    add_lanes<kBits, kIsWide>(part, sums, first == 0);
-  } while (at < longest);
-}
 
 // Floats of two blocks in the order of the planes: [half][plane][byte].
 template <int kBits>
@@ -227,12 +43,14 @@ void store_values(const Step<kBits, kIsShort>& step, const Place& place, const f
   });
 }
 
-// Two blocks from their sums to their output. kIsPlain leaves out what a step in the middle without corrections has not.
+// Two blocks from their sums to their output. Kinds other than `any` have no branches: a factor of 0 may change the
+// sign of a zero, but no code.
 // Constants and addresses are members, so that no store makes the compiler read them again.
-template <bool kIsWide, bool kIsPlain, int kBits, bool kIsShort>
+template <bool kIsWide, Kind kKind, int kBits, bool kIsShort>
 class Finish {
  public:
   static constexpr int P = kPlanes<kBits>;
+  static constexpr bool kIsUsual = kKind != Kind::any;
 
   // `values` is room for floats of the output, and `skip_values` holds those of the term where it is not codes.
   SMOOTHBIT_INLINE Finish(const Step<kBits, kIsShort>& step, const Place& low, const Place& high, Values<kBits>& values,
@@ -259,11 +77,14 @@ class Finish {
       wide_factor_ = _mm256_set1_epi32(2 << args.exponent);
       centers_ = join(_mm_set1_epi32(low_center), _mm_set1_epi32(high_center));
     } else {
-      centers_ = join(_mm_set1_epi16(static_cast<int16_t>(low_center)), _mm_set1_epi16(static_cast<int16_t>(high_center)));
+      centers_ = join(_mm_set1_epi16(static_cast<int16_t>(low_center)),
+                      _mm_set1_epi16(static_cast<int16_t>(high_center)));
     }
     col_scale_ = _mm256_set1_ps(e.col_scale[0]);
     row_scale_ = join(e.row_scale[low.row], e.row_scale[high.row]);
     known_scale_ = _mm256_set1_ps(args.known_scale);
+    change_scale_ = _mm256_set1_ps(args.change_scale);
+    sum_change_scale_ = _mm256_set1_ps(args.sum_change_scale);
     start_law(e.output);
     start_skip(low, high);
   }
@@ -283,7 +104,7 @@ class Finish {
 
  private:
   SMOOTHBIT_INLINE void start_law(const Law& law) {
-    if (!kIsPlain && !step_.is_coded) return;
+    if (!kIsUsual && !step_.is_coded) return;
     inv_scale_ = _mm256_set1_ps(law.inv_scale[0]);
     phase_ = _mm256_set1_ps(law.phase[0]);
     least_ = _mm256_set1_ps(-law.zero_point[0]);
@@ -320,24 +141,22 @@ class Finish {
     const DeltaArgs& args = step_.args;
     const __m256 own = _mm256_cvtepi32_ps(message);
     __m256 y = _mm256_mul_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(sum), col_scale_), row_scale_);
-    if (!kIsPlain && args.message_scale != 0.0f)
+    if (!kIsUsual && args.message_scale != 0.0f)
       y = _mm256_add_ps(y, _mm256_mul_ps(own, _mm256_set1_ps(args.message_scale)));
-    if (kIsPlain || step_.skip == Skip::codes) {
+    if (kIsUsual || step_.skip == Skip::codes) {
       y = _mm256_add_ps(y, skip_value(widen_u16<w>(skip)));
     } else if (step_.skip == Skip::values) {
       const int byte = 8 * v + 4 * w;
       y = _mm256_add_ps(y, _mm256_set_m128(_mm_loadu_ps(&skip_values_[1][k][byte]),
                                            _mm_loadu_ps(&skip_values_[0][k][byte])));
     }
-    if constexpr (!kIsPlain) {
-      if (args.change_scale != 0.0f)
-        y = _mm256_add_ps(y, _mm256_mul_ps(_mm256_cvtepi32_ps(change), _mm256_set1_ps(args.change_scale)));
-      if (args.sum_change_scale != 0.0f) {
-        const __m256 mean = _mm256_mul_ps(_mm256_cvtepi32_ps(sum_change), _mm256_set1_ps(args.sum_change_scale));
-        y = _mm256_add_ps(y, _mm256_mul_ps(mean, row_scale_));
-      }
-      if (args.known_scale == 0.0f) return y;
+    if (kKind == Kind::corrected || (!kIsUsual && args.change_scale != 0.0f))
+      y = _mm256_add_ps(y, _mm256_mul_ps(_mm256_cvtepi32_ps(change), change_scale_));
+    if (kKind == Kind::corrected || (!kIsUsual && args.sum_change_scale != 0.0f)) {
+      const __m256 mean = _mm256_mul_ps(_mm256_cvtepi32_ps(sum_change), sum_change_scale_);
+      y = _mm256_add_ps(y, _mm256_mul_ps(mean, row_scale_));
     }
+    if (!kIsUsual && args.known_scale == 0.0f) return y;
     return _mm256_sub_ps(y, _mm256_mul_ps(own, known_scale_));
   }
 
@@ -353,7 +172,7 @@ class Finish {
     __m128i* low = reinterpret_cast<__m128i*>(state[0] + at);
     __m128i* high = reinterpret_cast<__m128i*>(state[1] + at);
     __m256i total = change;
-    if (kIsPlain || !is_first_) {
+    if (kIsUsual || !is_first_) {
       const __m256i known = join(_mm_loadu_si128(low), _mm_loadu_si128(high));
       total = sizeof(Lane) == 2 ? _mm256_add_epi16(known, change) : _mm256_add_epi32(known, change);
     }
@@ -375,7 +194,7 @@ class Finish {
     }
     const __m256i low = quarter<v, 0>(k, message, sum, change, sum_change, skip, sums);
     const __m256i high = quarter<v, 1>(k, message, sum, change, sum_change, skip, sums);
-    if (!kIsPlain && !step_.is_coded) return _mm256_setzero_si256();
+    if (!kIsUsual && !step_.is_coded) return _mm256_setzero_si256();
     return _mm256_add_epi16(_mm256_packs_epi32(low, high), zero_point_);
   }
 
@@ -392,7 +211,7 @@ class Finish {
       wide_sum = widen_i16<w>(sum);
     }
     const __m256 y = value<v, w>(k, widen_i16<w>(message), wide_sum, widen_i16<w>(change), wide_change, skip);
-    if (kIsPlain || step_.is_coded) return centered_code(y);
+    if (kIsUsual || step_.is_coded) return centered_code(y);
     _mm_storeu_ps(&values_[0][k][8 * v + 4 * w], _mm256_castps256_ps128(y));
     _mm_storeu_ps(&values_[1][k][8 * v + 4 * w], _mm256_extractf128_ps(y, 1));
     return _mm256_setzero_si256();
@@ -407,7 +226,7 @@ class Finish {
   int16_t* narrow_[2];
   int32_t* wide_[2];
   __m256i own_, skip_codes_, factor_, wide_factor_, center_, centers_, zero_point_;
-  __m256 col_scale_, row_scale_, known_scale_, inv_scale_, phase_, least_, most_;
+  __m256 col_scale_, row_scale_, known_scale_, change_scale_, sum_change_scale_, inv_scale_, phase_, least_, most_;
   __m256 table_, step_of_term_, offset_, term_row_scale_;
 };
 
@@ -421,8 +240,12 @@ __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, con
     step.store(high, _mm256_extracti128_si256(codes, 1));
   };
   if constexpr (kBits <= 2 && !kIsShort) {
-    if (step.is_plain) {
-      store_codes(Finish<kIsWide, true, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
+    if (step.kind == Kind::plain) {
+      store_codes(Finish<kIsWide, Kind::plain, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
+      return;
+    }
+    if (step.kind == Kind::corrected) {
+      store_codes(Finish<kIsWide, Kind::corrected, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
       return;
     }
   }
@@ -430,7 +253,7 @@ __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, con
     load_values(step, low, skip_values[0]);
     load_values(step, high, skip_values[1]);
   }
-  const __m256i codes = Finish<kIsWide, false, kBits, kIsShort>(step, low, high, values, skip_values).run(sums);
+  const __m256i codes = Finish<kIsWide, Kind::any, kBits, kIsShort>(step, low, high, values, skip_values).run(sums);
   if (step.is_coded) {
     store_codes(codes);
     return;
@@ -476,13 +299,17 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
   const int64_t row_bits = e.num_channels * kBits, row_bytes = (row_bits + 7) / 8;
   const int64_t last_byte = (row_bytes - 1) / kBlockBytes * kBlockBytes;
   alignas(16) uint8_t valid[kBlockBytes];
-  for (int64_t i = 0; i < kBlockBytes; ++i)
-    valid[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * (last_byte + i)))) - 1);
+  for (int64_t i = 0; i < kBlockBytes; ++i) {
+    const int64_t left = row_bits - 8 * (last_byte + i);
+    valid[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, left))) - 1);
+  }
   const bool is_coded = e.is_simple && e.output.num_bits == kBits;
   const bool has_codes = e.num_terms && e.terms[0].num_bits == kBits && e.terms[0].is_uniform;
   const Skip skip = !e.num_terms ? Skip::none : has_codes ? Skip::codes : Skip::values;
-  const bool is_plain = is_coded && skip != Skip::values && !args.is_first && args.message_scale == 0.0f &&
-                        args.change_scale == 0.0f && args.sum_change_scale == 0.0f && args.known_scale != 0.0f;
+  const bool is_usual = is_coded && skip != Skip::values && !args.is_first && args.message_scale == 0.0f &&
+                        args.known_scale != 0.0f;
+  const bool is_corrected = args.change_scale != 0.0f || args.sum_change_scale != 0.0f;
+  const Kind kind = !is_usual ? Kind::any : is_corrected ? Kind::corrected : Kind::plain;
   // A table that fits the second-level cache gains nothing from prefetching.
   constexpr int64_t kCacheBytes = 1 << 19;
   const int64_t prefetch_end = args.num_rows * args.source_stride > kCacheBytes ? args.indptr[args.num_rows] : 0;
@@ -491,7 +318,7 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
                         (has_codes && e.terms[0].stride < needed);
   const auto run = [&](auto short_rows) {
     const Step<kBits, decltype(short_rows)::value> step{
-        args, e, last_byte, _mm_load_si128(reinterpret_cast<const __m128i*>(valid)), prefetch_end, is_coded, is_plain,
+        args, e, last_byte, _mm_load_si128(reinterpret_cast<const __m128i*>(valid)), prefetch_end, is_coded, kind,
         skip};
     run_rows(step, row_begin, row_end);
   };

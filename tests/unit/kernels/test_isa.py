@@ -68,9 +68,11 @@ def test_every_operator_has_a_row_for_every_native_isa():
     rows = {(row.family, row.isa) for row in isa.kernel_list()}
     families = {family for family, _ in rows}
     natives = [name for name in isa.available() if name != "numpy"]
-    assert rows >= {(family, name) for family in families for name in natives}
+    # A delta step takes its AVX2 form on AVX-512 machines and the serial one on NEON.
+    lent = {("delta", "avx512"), ("delta", "neon")}
+    assert rows >= {(family, name) for family in families for name in natives} - lent
     if natives:
-        assert families == {"spmm", "spmm_f32", "gemm", "requantize", "pack", "unpack"}
+        assert families == {"spmm", "spmm_f32", "delta", "gemm", "requantize", "pack", "unpack"}
 
 
 def test_symbols_follow_the_naming_law():

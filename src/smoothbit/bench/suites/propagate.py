@@ -41,8 +41,9 @@ from smoothbit.typing import Float32Array, Int64Array
 def propagate(request: BenchRequest, progress: Progress) -> list[Candidates]:
     """Prepare the step at every width, our float32 step, and all peers."""
     candidates = step_candidates(request, progress)
-    candidates.is_in_paper = True
-    candidates.notes.append(NOTE)
+    if request.coding == "plain":
+        candidates.is_in_paper = True
+        candidates.notes.append(NOTE)
     return [candidates]
 
 

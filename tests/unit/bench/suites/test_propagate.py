@@ -53,6 +53,7 @@ def test_delta_coded_steps_take_the_place_of_plain_ones(tiny, monkeypatch):
     record = run_suite(replace(tiny, coding="delta", bits=(1, 2, 4, 8))).to_json()
     assert record["request"]["coding"] == "delta"
     assert [row["case"] for row in record["rows"]] == ["delta"] * 4
+    assert {row["ratio_paper"] for row in record["rows"]} == {None}  # the paper's steps are plain
     assert all(row["engine_ms"] > 0 and row["bytes_moved"] > 0 for row in record["rows"])
     assert any("delta-coded steps equal the NumPy reference" in check for check in record["checks"])
 
