@@ -23,6 +23,10 @@ POLICIES: Registry[type[WidthPolicy]] = Registry("width policy")
 Widths: TypeAlias = dict[str, int]
 """Bits by stage."""
 
+LOOPED_STAGES = ("messages", "aggregates", "updates")
+"""Stages of the propagation's loop. One bit there is offered only where the budget is one bit: what it does over
+many epochs, to the multipliers of SMP above all, a short trial does not show."""
+
 
 class WidthPolicy(ABC):
     """Chooses a width for each stage before the quantized phase of training.
@@ -89,6 +93,8 @@ def stage_sizes(config: TrainConfig, task: Task) -> dict[str, int]:
 def budget_space(sizes: Mapping[str, int], budget: int, fixed: Mapping[str, int]) -> list[Widths]:
     """Return every choice of widths within the budget in which no stage could have more bits.
 
+    Stages of the propagation's loop have 2 bits or more, unless the budget is 1.
+
     Args:
         sizes: Values of each stage.
         budget: Largest size-weighted mean width of the stages that are not fixed, bits.
@@ -97,7 +103,8 @@ def budget_space(sizes: Mapping[str, int], budget: int, fixed: Mapping[str, int]
     free = [stage for stage in sizes if stage not in fixed]
     wider = dict(pairwise(QTYPES))
     space = []
-    for bits in product(QTYPES, repeat=len(free)):
+    looped = [bits for bits in QTYPES if bits >= min(2, budget)]
+    for bits in product(*(looped if stage in LOOPED_STAGES else QTYPES for stage in free)):
         left = sum((budget - b) * sizes[stage] for b, stage in zip(bits, free, strict=True))
         steps = [(wider[b] - b) * sizes[stage] for b, stage in zip(bits, free, strict=True) if b in wider]
         if left >= 0 and all(step > left for step in steps):

@@ -20,7 +20,8 @@ LOGIT_RATE = 0.05
 PRICE_RATE = 0.1
 """Growth of the price of a bit in an epoch and for each bit above the budget."""
 
-CANDIDATES = tuple(QTYPES)
+CANDIDATES = tuple(bits for bits in QTYPES if bits > 1)
+"""The paper's widths; a budget of 2 bits leaves no choice."""
 BITS = torch.tensor(CANDIDATES, dtype=torch.float32)
 
 
@@ -88,10 +89,13 @@ class Mixture(WidthPolicy):
 
     def choose(self) -> Widths:
         """Return the most probable choice within the budget."""
+        space = [widths for widths in self.space if set(widths.values()) <= set(CANDIDATES)]
+        if len(space) == 1:
+            return space[0]
         logits = self.relax()
         log_share = {stage: values.detach().log_softmax(dim=0) for stage, values in logits.items()}
         held = [stage for stage in self.space[0] if stage not in logits]
-        space = [widths for widths in self.space if all(widths[stage] == self.config.num_bits for stage in held)]
+        space = [widths for widths in space if all(widths[stage] == self.config.num_bits for stage in held)]
 
         def likelihood(widths: Widths) -> float:
             return sum(float(share[CANDIDATES.index(widths[stage])]) for stage, share in log_share.items())
