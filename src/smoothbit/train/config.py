@@ -14,6 +14,9 @@ from smoothbit.registry import nearest_name
 PLACE_FIELDS = ("data_root",)
 """Fields that say where things lie, not what is computed: a run may be resumed with other values."""
 
+QUANTIZED_FIELDS = ("warm_epochs", "range_learning_rate", "quantizer", "stage_bits", "weight_granularity")
+"""Fields that change nothing in a network that stays in float32."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -93,9 +96,14 @@ class TrainConfig:
         self.net_config(num_features=1, num_classes=1, kind="dense")
 
     @property
+    def is_float(self) -> bool:
+        """Whether every stage of the network stays in float32."""
+        return QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float
+
+    @property
     def warm_up(self) -> int:
         """Steps in float32 before quantization; 0 for a network that stays in float32."""
-        if QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float:
+        if self.is_float:
             return 0
         return self.epochs // 4 if self.warm_epochs is None else self.warm_epochs
 
