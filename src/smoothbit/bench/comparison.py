@@ -83,12 +83,13 @@ def _row(name: str, config: TrainConfig, records: Mapping[int, Record]) -> Row:
     first = next(iter(records.values()))
     recipe = {field: value for field, value in config.to_json().items() if field not in PLACE_FIELDS}
     return {
-        "run": name, "dataset": config.dataset, "num_bits": config.num_bits, "is_float": config.is_float,
+        "run": name, "dataset": config.dataset, "num_bits": config.num_bits,
         "metric": first.metric, "split": first.split.split("/")[0],
         **summarise([record.test_accuracy for record in records.values()]),
         "val_mean": summarise([record.val_accuracy for record in records.values()])["mean"],
         "test_accuracies": {str(seed): record.test_accuracy for seed, record in records.items()},
-        "seconds": sum(record.seconds for record in records.values()), "config": recipe,
+        "seconds": sum(record.seconds for record in records.values()),
+        "unread": [*config.unread_fields], "config": recipe,
     }  # fmt: skip
 
 

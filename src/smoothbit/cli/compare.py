@@ -23,16 +23,17 @@ from smoothbit.train.cells import train_cells
 from smoothbit.train.grid import place_grid
 from smoothbit.train.grid_file import GridFile, parse_values, read_grid_file
 from smoothbit.train.records import write_json
+from smoothbit.train.states import study_depth
 
 DEFAULTS = TrainConfig()
-RESULT_FILE = "compare.json"
+RESULT_FILE, STATES_FILE = "compare.json", "depth.json"
 FIELDS = {
     "datasets": "dataset", "propagations": "propagation", "quantizers": "quantizer", "bits": "num_bits",
     "steps": "num_steps", "hidden": "hidden_channels", "lr": "learning_rate", "range_lr": "range_learning_rate",
     "option": "propagation_options", "threads": "num_threads",
 }  # fmt: skip
 """Flags whose field of the recipe has another name."""
-OTHERS = ("grid", "out", "seeds", "set_", "jobs", "verify", "budget", "json", "debug")
+OTHERS = ("grid", "out", "seeds", "set_", "jobs", "verify", "budget", "states", "json", "debug")
 """Flags that are no field of the recipe."""
 
 
@@ -68,6 +69,9 @@ def compare(
     jobs: Annotated[int, typer.Option(min=1, help="Cells trained at the same time, each in a process.")] = 1,
     verify: Annotated[str, typer.Option(help="Packed models to verify: of the best seed, or all.")] = "best",
     budget: Annotated[float, typer.Option(min=0, help="Seconds of timing for each packed model; 0 for none.")] = 1.0,
+    states: Annotated[
+        bool, typer.Option("--states", help="Also measure smoothness and quantization error of all hidden states.")
+    ] = False,
     json: JsonOption = None,
     debug: DebugOption = False,
 ) -> None:
@@ -88,6 +92,8 @@ def compare(
     num_seeds = seeds if file.seeds is None or _is_given(context, "seeds") else file.seeds
     result = _run(cells, out, num_seeds, jobs, verify, budget)
     write_json(out / RESULT_FILE, result)
+    if states:
+        _study(cells, result["failures"], out, num_seeds)
     _show(output, result)
     output.print(f"Next: smoothbit report {out}")
     output.finish(result)
@@ -132,6 +138,12 @@ def _run(cells: dict[str, TrainConfig], out: Path, seeds: int, jobs: int, verify
             trained, out, range(seeds), verify=verify, budget_s=budget, progress=lambda state: advance(0, state)
         )
     return {**result, "failures": failures}
+
+
+def _study(cells: dict[str, TrainConfig], failures: dict[str, str], out: Path, seeds: int) -> None:
+    trained = {name: config for name, config in cells.items() if name not in failures}
+    with progress_bar("Hidden states", len(trained)) as advance:
+        write_json(out / STATES_FILE, study_depth(trained, out, range(seeds), lambda state: advance(0, state)))
 
 
 def _show(output: Output, result: dict[str, Any]) -> None:

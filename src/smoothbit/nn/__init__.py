@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smoothbit.nn.conv import QuantLinear as QuantLinear
 from smoothbit.nn.graph import TorchGraph as TorchGraph
+from smoothbit.nn.hidden_states import hidden_states as hidden_states
 from smoothbit.nn.inputs import Inputs as Inputs
 from smoothbit.nn.inputs import input_kind as input_kind
 from smoothbit.nn.inputs import inputs_from_features as inputs_from_features

@@ -101,6 +101,11 @@ class TrainConfig:
         return QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float
 
     @property
+    def unread_fields(self) -> tuple[str, ...]:
+        """Fields that change nothing in this network: recipes that differ in them only are one."""
+        return QUANTIZED_FIELDS if self.is_float else ()
+
+    @property
     def warm_up(self) -> int:
         """Steps in float32 before quantization; 0 for a network that stays in float32."""
         if self.is_float:

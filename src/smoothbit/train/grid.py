@@ -9,7 +9,7 @@ from itertools import product
 from pathlib import Path
 
 from smoothbit.errors import ArgumentError, RunError
-from smoothbit.train.config import PLACE_FIELDS, QUANTIZED_FIELDS, TrainConfig
+from smoothbit.train.config import PLACE_FIELDS, TrainConfig
 from smoothbit.train.run_folder import CONFIG_FILE, read_config
 
 SHORT_NAMES = {"num_steps": "k", "hidden_channels": "h"}
@@ -19,7 +19,7 @@ SHORT_NAMES = {"num_steps": "k", "hidden_channels": "h"}
 def make_grid(base: Mapping[str, object], grids: Sequence[Mapping[str, Sequence[object]]]) -> dict[str, TrainConfig]:
     """Return the cells by name, in order; a cell that stands in several grids is one.
 
-    A float32 cell stands once for all values of the fields that only quantized networks read.
+    A cell stands once for all values of the fields that it does not read: a float32 one for all quantizers.
 
     Args:
         base: Values that all cells share, by field of `TrainConfig`.
@@ -42,12 +42,11 @@ def make_grid(base: Mapping[str, object], grids: Sequence[Mapping[str, Sequence[
 
 
 def varying_fields(cells: Sequence[TrainConfig]) -> list[str]:
-    """Return the fields in which cells differ; of those that float32 does not read, in which quantized cells do."""
-    quantized = [cell for cell in cells if not cell.is_float]
+    """Return the fields in which cells differ, each among the cells that read it."""
 
     def varies(name: str) -> bool:
-        group = quantized if name in QUANTIZED_FIELDS else cells
-        return any(getattr(cell, name) != getattr(group[0], name) for cell in group)
+        values = [getattr(cell, name) for cell in cells if name not in cell.unread_fields]
+        return any(value != values[0] for value in values)
 
     return [field.name for field in fields(TrainConfig) if field.name not in PLACE_FIELDS and varies(field.name)]
 
@@ -55,7 +54,7 @@ def varying_fields(cells: Sequence[TrainConfig]) -> list[str]:
 def cell_name(cell: TrainConfig, varying: Sequence[str]) -> str:
     """Return the values of the varying fields as a folder name, e.g. "Cora-k10-smp-qlr-int2"."""
     shown = varying or ("dataset", "num_bits")
-    parts = [_part(name, getattr(cell, name)) for name in shown if not (cell.is_float and name in QUANTIZED_FIELDS)]
+    parts = [_part(name, getattr(cell, name)) for name in shown if name not in cell.unread_fields]
     return re.sub(r"[^\w.+-]", "_", "-".join(filter(None, parts))) or "default"
 
 
@@ -90,10 +89,8 @@ def _make_cell(base: Mapping[str, object], values: Mapping[str, object]) -> Trai
         cell = TrainConfig(**recipe)  # type: ignore[arg-type]
     except ArgumentError as error:
         raise ArgumentError(f"{error} The cell is {recipe}.") from error
-    if not cell.is_float:
-        return cell
     defaults = TrainConfig()
-    return replace(cell, **{name: getattr(defaults, name) for name in QUANTIZED_FIELDS})
+    return replace(cell, **{name: getattr(defaults, name) for name in cell.unread_fields})
 
 
 def _part(name: str, value: object) -> str:
