@@ -66,7 +66,7 @@ def _lead(record: Row) -> str:
 
 def _tiles(rows: list[Row], varying: Sequence[str]) -> tuple[Tile, ...]:
     methods = _methods(rows, varying)
-    tiles = []
+    tiles: list[Tile] = []
     for method, members in methods.items():
         gaps = _gaps(members)
         if gaps and len(tiles) < 3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from smoothbit.report.charts import SEQUENCE, Chart, Series, needs_log, width_name
 from smoothbit.report.content import Section, Table
@@ -85,7 +85,7 @@ def _is_float(row: Row) -> bool:
 
 def _line(name: str, rows: list[Row], color: str, measure: str, factor: float = 1.0) -> Series:
     xs = tuple(float(step) for step in _steps(rows))
-    style = "dashed" if _is_float(rows[0]) else "both"
+    style: Literal["dashed", "both"] = "dashed" if _is_float(rows[0]) else "both"
     if measure != "mean":
         return Series(name, xs, tuple(row[measure][-1] for row in rows), color=color, style=style)
     ys = [factor * row["mean"] for row in rows]
