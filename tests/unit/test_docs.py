@@ -20,11 +20,13 @@ from smoothbit.data.datasets import datasets
 from smoothbit.engine import ORDERS
 from smoothbit.nn import MODELS, PROPAGATIONS
 from smoothbit.quant import QUANTIZERS
+from smoothbit.train import make_grid
+from smoothbit.train.grid_file import read_grid_file
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 DOCS = REPOSITORY / "docs"
 PAGES = sorted(DOCS.glob("*.md"))
-COMMAND_PAGES = [*PAGES, *REPOSITORY.glob("README.md")]
+COMMAND_PAGES = [*PAGES, *REPOSITORY.glob("README.md"), *REPOSITORY.glob("reproduce/*.md")]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(#[^)]*)?\)")
 REGISTRIES = (QUANTIZERS, PROPAGATIONS, MODELS, ORDERS, datasets)
@@ -104,6 +106,19 @@ def test_command_lines_parse(page: Path) -> None:
             assert not context.args, f"{page.name}: {line}"
 
 
+def test_every_comparison_to_reproduce_is_a_grid_and_has_its_command() -> None:
+    files = sorted((REPOSITORY / "reproduce").glob("*.yaml"))
+    assert len(files) >= 4
+    commands = " ".join(_command_lines(REPOSITORY / "reproduce" / "README.md"))
+    for path in files:
+        file = read_grid_file(path)
+        cells = make_grid(file.base, file.grids)
+        assert file.seeds is not None
+        assert all(cell.dataset in datasets for cell in cells.values())
+        assert len([cell for cell in cells.values() if cell.is_float]) < len(cells)
+        assert f"reproduce/{path.name}" in commands
+
+
 def test_tutorial_shows_every_command() -> None:
     shown = {line.split()[1] for line in _command_lines(DOCS / "tutorial.md")}
     assert shown == set(COMMANDS)
@@ -129,7 +144,9 @@ def test_every_dependency_is_explained() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [*PAGES, *REPOSITORY.glob("*.md")], ids=lambda page: str(page.relative_to(REPOSITORY).with_suffix(""))
+    "page",
+    [*PAGES, *REPOSITORY.glob("*.md"), *REPOSITORY.glob("reproduce/*.md")],
+    ids=lambda page: str(page.relative_to(REPOSITORY).with_suffix("")),
 )
 def test_links_lead_somewhere(page: Path) -> None:
     for match in LINK.finditer(page.read_text()):

@@ -15,7 +15,7 @@ COMMANDS = {
     "predict": "Run a packed model: class scores and labels, without PyTorch.",
     "info": "Show what a model or graph file holds and how many bytes each part takes.",
     "verify": "Compare a packed model with the float simulation of its network.",
-    "compare": "Train a grid of data sets, propagations, quantizers and widths.",
+    "compare": "Train, test, pack and time a grid of recipes, from flags or one YAML file.",
     "bench": "Time the engine against other libraries.",
     "report": "Turn result files into figures and one HTML page.",
 }

@@ -19,6 +19,7 @@ OPTIONAL_MODULES = {
     "scipy": ("scipy", "train"),
     "sklearn": ("scikit-learn", "train"),
     "safetensors": ("safetensors", "train"),
+    "yaml": ("PyYAML", "train"),
     "threadpoolctl": ("threadpoolctl", "bench"),
     "matplotlib": ("matplotlib", "report"),
     "plotly": ("plotly", "report"),

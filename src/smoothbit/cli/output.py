@@ -40,9 +40,9 @@ class Output:
         if not self.console.is_terminal:
             self.console.width = FILE_WIDTH
 
-    def print(self, *things: Any) -> None:
+    def print(self, *things: Any, style: str | None = None) -> None:
         """Print text or tables for people."""
-        self.console.print(*things)
+        self.console.print(*things, style=style, markup=style is None)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result where `--json` says."""

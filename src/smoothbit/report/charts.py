@@ -15,6 +15,7 @@ WIDTH_COLORS = {
 }
 """Colour of each width, the same in every figure; distinguishable with the common colour blindnesses."""
 PEER_COLOR = "#94a3b8"
+FRONT_COLOR = "#94a3b8"
 LOW_BIT_PEER_COLOR = "#c4b5a0"
 SEQUENCE = ("#2563eb", "#ea580c", "#0d9488", "#be185d", "#7c3aed", "#ca8a04", "#0891b2", "#64748b")
 """Colours of series that are not widths, in order."""
@@ -65,6 +66,8 @@ class Chart:
         reference: Value to mark with a line, or None.
         caption: Sentence below the figure, e.g. what the error bars are.
         marks: Values of the base axis to mark, each with its name; for "lines".
+        base_ticks: Values that the base axis of "lines" and "scatter" shows, or () for round ones.
+        has_point_names: Whether labels at points of "scatter" and "lines" name the series, not the point.
     """
 
     slug: str
@@ -79,10 +82,12 @@ class Chart:
     reference: float | None = None
     caption: str = ""
     marks: tuple[tuple[float, str], ...] = ()
+    base_ticks: tuple[float, ...] = ()
+    has_point_names: bool = True
 
     def is_in_legend(self, series: Series) -> bool:
         """Return whether the legend names a series: not where its name stands at its points."""
-        return not (series.labels and self.kind in ("scatter", "lines"))
+        return not (series.labels and self.has_point_names and self.kind in ("scatter", "lines"))
 
     @property
     def value_title(self) -> str:

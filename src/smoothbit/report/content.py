@@ -31,12 +31,14 @@ class Table:
         columns: Column heads, with units.
         rows: Cells, one for each column.
         note: Sentence below the table.
+        name: Name of its own files and in markers, or "" for a table that is only part of the page.
     """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     note: str = ""
+    name: str = ""
 
 
 @dataclass(frozen=True)

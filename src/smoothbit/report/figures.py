@@ -23,7 +23,7 @@ except ImportError as error:
 DPI = 160
 LEGEND_DISTANCE_POINTS = -42
 """From the axis down to the legend: tick labels and the axis title stand between."""
-LEGEND_CHARACTERS, LEGEND_HANDLE_CHARACTERS = 84, 6
+LEGEND_CHARACTERS, LEGEND_HANDLE_CHARACTERS = 84, 8
 """Width of a figure, and of a legend's line or patch with its gap, in characters of the usual width."""
 _LINES: dict[str, dict[str, Any]] = {
     "line": {"linewidth": 1.8},
@@ -154,6 +154,8 @@ def _point_labels(axes: Any, series: Series, offset: tuple[int, int] = (9, 6)) -
 def _finish(axes: Any, chart: Chart) -> None:
     _scale(axes.xaxis, chart.is_base_log)
     _scale(axes.yaxis, chart.is_value_log)
+    if chart.base_ticks:
+        axes.xaxis.set_major_locator(FixedLocator(chart.base_ticks))
     axes.set_xlabel(chart.base_title)
     axes.set_ylabel(chart.value_title)
     if chart.reference is not None:

@@ -37,6 +37,8 @@ def _layout(chart: Chart) -> dict[str, Any]:
     value = _axis(chart.value_title, chart.is_value_log, [y for s in chart.series for y in s.ys])
     if chart.categories:
         base |= {"tickvals": list(range(len(chart.categories))), "ticktext": list(chart.categories)}
+    if chart.base_ticks:
+        base |= {"tickvals": list(chart.base_ticks), "ticktext": [f"{tick:g}" for tick in chart.base_ticks]}
     if is_bars:
         base["autorange"] = "reversed"
     layout: dict[str, Any] = {

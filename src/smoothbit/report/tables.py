@@ -5,21 +5,25 @@ from __future__ import annotations
 from html import escape
 
 from smoothbit.report.content import Table
+from smoothbit.report.wording import MISSING
 
 
 def to_markdown(table: Table) -> str:
-    """Return a Markdown table with its heading and note; cells of numbers are right-aligned."""
-    rules = ("---:" if _is_numeric(table, column) else "---" for column in range(len(table.columns)))
-    lines = [f"### {table.title}", "", _line(table.columns), _line(tuple(rules))]
-    lines += [_line(row) for row in table.rows]
-    if table.note:
-        lines += ["", table.note]
-    return "\n".join(lines) + "\n"
+    """Return a Markdown table with its heading and note."""
+    note = f"\n{table.note}\n" if table.note else ""
+    return f"### {table.title}\n\n{to_markdown_rows(table)}{note}"
+
+
+def to_markdown_rows(table: Table) -> str:
+    """Return the Markdown table alone; cells of numbers are right-aligned."""
+    rules = ("---:" if is_numeric(table, column) else "---" for column in range(len(table.columns)))
+    lines = (table.columns, tuple(rules), *table.rows)
+    return "".join(f"{_line(line)}\n" for line in lines)
 
 
 def to_html(table: Table) -> str:
     """Return an HTML table; every text is escaped."""
-    kinds = ["num" if _is_numeric(table, column) else "txt" for column in range(len(table.columns))]
+    kinds = ["num" if is_numeric(table, column) else "txt" for column in range(len(table.columns))]
     heads = "".join(
         f'<th scope="col" class="{kind}">{escape(head)}</th>' for kind, head in zip(kinds, table.columns, strict=True)
     )
@@ -33,9 +37,10 @@ def _cells(row: tuple[str, ...], kinds: list[str]) -> str:
     return "".join(f'<td class="{kind}">{escape(cell)}</td>' for kind, cell in zip(kinds, row, strict=True))
 
 
-def _is_numeric(table: Table, column: int) -> bool:
-    cells = [row[column] for row in table.rows if row[column] not in ("n/a", "")]
-    return bool(cells) and all(cell[0].isdigit() or cell[0] in "-+" for cell in cells)
+def is_numeric(table: Table, column: int) -> bool:
+    """Return whether a column holds numbers, some of them perhaps missing."""
+    cells = [row[column] for row in table.rows if row[column] not in (MISSING, "")]
+    return bool(cells) and all(cell[0].isdigit() or cell[0] in "-+<±" for cell in cells)
 
 
 def _line(cells: tuple[str, ...]) -> str:

@@ -23,6 +23,25 @@ def percent(value: float | None, spread: float | None = None) -> str:
     return f"{100 * value:.1f} %" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f} %"
 
 
+def points(value: float | None, spread: float | None = None) -> str:
+    """Write a share in [0, 1] as percent without the sign, and its spread likewise, for columns that say so."""
+    if value is None:
+        return MISSING
+    return f"{100 * value:.1f}" if spread is None else f"{100 * value:.1f} ± {100 * spread:.1f}"
+
+
+def difference(value: float | None, spread: float | None = None) -> str:
+    """Write a difference of shares in percentage points, always with its sign, and its spread likewise."""
+    if value is None:
+        return MISSING
+    return f"{100 * value:+.2f}" if spread is None else f"{100 * value:+.2f} ± {100 * spread:.2f}"
+
+
+def probability(value: float | None) -> str:
+    """Write a p-value with three decimals."""
+    return MISSING if value is None else "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def milliseconds(value: float | None) -> str:
     """Write a time with three significant digits in ms, or in microseconds below 0.1 ms."""
     if value is None:

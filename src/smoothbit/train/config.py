@@ -18,6 +18,14 @@ SCHEDULES = ("cosine", "step")
 PLACE_FIELDS = ("data_root",)
 """Fields that say where things lie, not what is computed: a run may be resumed with other values."""
 
+QUANTIZED_FIELDS = (
+    "is_gradual", "range_learning_rate", "quantizer", "stage_bits", "weight_granularity", "grid", "coding",
+)  # fmt: skip
+"""Fields that change nothing in a network that stays in float32."""
+
+NETWORK_FIELDS = ("hidden_channels", "num_steps", "propagation", "propagation_options", "order", "dropout")
+"""Fields that not every network reads."""
+
 
 @dataclass(frozen=True)
 class TrainConfig:
@@ -125,9 +133,20 @@ class TrainConfig:
         self.net_config(num_features=1, num_classes=1, kind="dense")
 
     @property
+    def is_float(self) -> bool:
+        """Whether every stage of the network stays in float32."""
+        return QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float
+
+    @property
+    def unread_fields(self) -> tuple[str, ...]:
+        """Fields that change nothing in this network: recipes that differ in them only are one."""
+        network = [name for name in NETWORK_FIELDS if name not in _field_names(self.model)]
+        return (*network, *(QUANTIZED_FIELDS if self.is_float else ()))
+
+    @property
     def warm_up(self) -> int:
         """Steps of the float32 network before the run's own; 0 for an FP32 run that nothing follows."""
-        if self.distill_weight == 0 and QuantConfig(self.quantizer, self.num_bits, dict(self.stage_bits)).is_float:
+        if self.distill_weight == 0 and self.is_float:
             return 0
         return self.epochs // 2 if self.warm_epochs is None else self.warm_epochs
 

@@ -60,6 +60,11 @@ class Record:
         return {name: value for name, value in asdict(self).items() if name != "history"}
 
 
+def best_seed(records: Mapping[int, Record]) -> int:
+    """Return the seed that is best on validation (of equals lower loss, then lower seed)."""
+    return max(records, key=lambda seed: (records[seed].val_accuracy, -records[seed].val_loss, -seed))
+
+
 def summarise(values: Sequence[float]) -> dict[str, float | int | None]:
     """Return mean, standard deviation (n - 1), n and half width of the 95% interval of the mean.
 

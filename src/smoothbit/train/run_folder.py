@@ -20,7 +20,7 @@ from smoothbit.errors import ArgumentError, RunError
 from smoothbit.nn import MODELS, Network
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
-from smoothbit.train.records import Record, write_json
+from smoothbit.train.records import Record, best_seed, write_json
 from smoothbit.train.trainer import Trainer
 
 CONFIG_FILE = "config.json"
@@ -149,7 +149,7 @@ def load_run_model(run_dir: str | Path, seed: int | None = None) -> tuple[Networ
     config = read_config(run_dir)
     records = finished_seeds(run_dir)
     if seed is None and records:
-        seed = max(records, key=lambda s: (records[s].val_accuracy, -records[s].val_loss, -s))
+        seed = best_seed(records)
     if seed is None or seed not in records:
         raise RunError(
             f"Expected {run_dir} to hold a finished seed{'' if seed is None else f' {seed}'} "

@@ -129,6 +129,8 @@ class Trainer:
             config = replace(config, stage_bits=self.stage_bits)
         self.model = MODELS.resolve(config.model)(config.net_config_for(self.task.dataset))
         self.model.prepare(self.task.graph)
+        for quantizer in self.model.quantizers():
+            quantizer.is_observing = False  # ranges come from clean passes alone, in a resumed run too
         self.optimiser = make_optimiser(self.model, config, self.phase.is_distilled)
 
     def _start_phase(self) -> None:

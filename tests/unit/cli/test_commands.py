@@ -139,14 +139,39 @@ def test_verify_passes_and_fails_by_exit_code(run: Run, trained: Path) -> None:
 
 def test_compare_runs_each_cell_once(run: Run, tmp_path: Path) -> None:
     words = ["compare", *TINY, "--propagations", "appnp,gcn", "--bits", "32,2", "--seeds", 2, "--out", tmp_path]
+    words += ["--budget", 0.01]
     rows = run(*words, "--json", "-").json["rows"]
-    assert [row["run"] for row in rows] == [
-        "digits-appnp-fp32", "digits-appnp-qlr-2bit", "digits-gcn-fp32", "digits-gcn-qlr-2bit",
-    ]  # fmt: skip
+    assert [row["run"] for row in rows] == ["appnp-fp32", "appnp-int2", "gcn-fp32", "gcn-int2"]
     assert all(row["n"] == 2 and row["interval95"] >= 0 for row in rows)
+    times = [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("*/seed-*/record.json"))]
     again = run(*words)
-    assert "digits" in again.out
-    assert "2 " in again.out
+    assert again.code == 0
+    assert "1 of 1" in again.out
+    assert times == [path.stat().st_mtime_ns for path in sorted(tmp_path.glob("*/seed-*/record.json"))]
+
+
+def test_compare_reads_a_file_and_given_flags_replace_its_values(run: Run, tmp_path: Path) -> None:
+    grid = tmp_path / "grid.yaml"
+    grid.write_text(
+        "base: {epochs: 2, warm_epochs: 1, hidden_channels: 8}\n"
+        "grid: {propagation: [gcn], num_bits: [32, 2]}\ncells: [{num_steps: 1, num_bits: 8}]\nseeds: 2"
+    )
+    words = ["compare", grid, "--out", tmp_path / "runs", "--bits", "2", "--set", "num_steps=2,3", "--budget", 0]
+    outcome = run(*words, "--verify", "all", "--json", "-")
+    assert outcome.code == 0
+    rows = outcome.json["rows"]
+    assert [row["run"] for row in rows] == ["k2-gcn", "k3-gcn", "k2-smp", "k3-smp"]
+    assert {row["config"]["epochs"] for row in rows} == {2}
+    assert {row["packed_seeds"] for row in rows} == {2}
+    assert json.loads((tmp_path / "runs" / "compare.json").read_text()) == outcome.json
+
+
+def test_compare_reports_a_cell_that_fails_and_goes_on(run: Run, tmp_path: Path) -> None:
+    words = ["compare", *TINY, "--bits", "2", "--datasets", "digitz,digits", "--seeds", 1, "--budget", 0]
+    outcome = run(*words, "--out", tmp_path)
+    assert outcome.code == 1
+    assert "FAILED digitz: ArgumentError: Expected dataset to be a registered name (got 'digitz')." in outcome.out
+    assert [row["run"] for row in json.loads((tmp_path / "compare.json").read_text())["rows"]] == ["digits"]
 
 
 def test_demo_writes_rows_and_report(run: Run, tmp_path: Path) -> None:

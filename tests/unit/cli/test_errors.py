@@ -48,8 +48,11 @@ def test_train_refuses(run: Run, tmp_path: Path, words: list[str], message: str)
     [
         (["--bits", "2,x"], "Expected `--bits` to be whole numbers (got '2,x')"),
         (["--quantizers", ","], "Expected `--quantizers` to be a comma list (got ',')"),
+        (["--set", "num_step=2"], "Expected a field in --set to be one of a recipe (got 'num_step'). Did you mean"),
+        (["no.yaml"], "no.yaml"),
+        (["--quantizers", "qrl"], "Did you mean 'qlr'?"),
     ],
-    ids=["widths", "list"],
+    ids=["widths", "list", "field", "file", "name"],
 )
 def test_compare_refuses(run: Run, tmp_path: Path, words: list[str], message: str) -> None:
     outcome = run("compare", "--out", tmp_path, *words)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from smoothbit.errors import RunError
+from smoothbit.errors import ArgumentError, RunError
 from smoothbit.report import write_report, writer
 from smoothbit.report.sources import read_results
 from smoothbit.report.writer import build_report
+from tests.unit.report.compare_rows import depth, one_dataset
+from tests.unit.report.conftest import write_json
 
 
 def test_demo_writes_page_tables_and_figures(demo_dir):
@@ -49,3 +51,23 @@ def test_results_that_no_section_knows(tmp_path):
     (tmp_path / "summary.json").write_text('{"rows": [{"a": 1}]}')
     with pytest.raises(RunError, match="to hold results of demo, train, compare or bench"):
         write_report(tmp_path)
+
+
+def test_comparison_writes_tables_as_files_and_into_another(tmp_path):
+    folder = tmp_path / "cora"
+    write_json(folder / "compare.json", one_dataset())
+    write_json(folder / "depth.json", depth())
+    page = tmp_path / "README.md"
+    page.write_text("<!-- table: cora/accuracy -->\n<!-- /table -->\n")
+    paths = write_report(folder, into=[page])
+    names = {path.relative_to(tmp_path).as_posix() for path in paths}
+    assert {"cora/tables/accuracy.md", "cora/tables/cells.tex", "cora/figures/pareto-ms.png", "README.md"} <= names
+    assert "| lsq | 83.5 ± 0.4 | 82.0 ± 0.4 | 79.0 ± 0.4 |\n<!-- /table -->" in page.read_text()
+
+
+def test_wrong_marker_writes_nothing(demo_dir, tmp_path):
+    page = tmp_path / "README.md"
+    page.write_text("no marker")
+    with pytest.raises(ArgumentError, match="to have a marker of 'demo'"):
+        write_report(demo_dir, into=[page])
+    assert [path.name for path in demo_dir.iterdir()] == ["demo.json"]

@@ -46,7 +46,7 @@ def test_json_round_trip() -> None:
 def test_differences_ignore_where_the_data_lies() -> None:
     config = TrainConfig()
     assert config.differences(replace(config, data_root="/elsewhere")) == []
-    assert config.differences(replace(config, epochs=3)) == ["epochs: 200, not 3"]
+    assert config.differences(replace(config, epochs=3)) == ["epochs: 400, not 3"]
 
 
 def test_network_fits_the_dataset(tiny: Dataset) -> None:

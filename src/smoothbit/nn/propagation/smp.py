@@ -14,6 +14,9 @@ from smoothbit.quant import QuantConfig
 
 VARIANTS = ("derived", "public")
 
+MAX_CORRECTION = 0.5
+"""Largest |2 eta lam|: L has no eigenvalue above 2, so a correction is at most as long as the change."""
+
 
 @PROPAGATIONS.register("smp")
 class SMPPropagation(Diffusion):
@@ -50,7 +53,7 @@ class SMPPropagation(Diffusion):
         Wang et al. 2023 (arXiv 2308.14949), multipliers after Platt and Barr 1987; DESIGN 2.2.
         Departures: computed in the state u = D^-1/2 h; with coding "delta" Delta is that of the layer
         before; eta_lam scales with 1 / E, so that one value serves graphs of all sizes; no gradient
-        flows through the multipliers; Delta is taken after its quantization.
+        flows through the multipliers; Delta is taken after its quantization; |2 eta lam| stays within 1/2.
     """
 
     multipliers: Tensor
@@ -150,4 +153,5 @@ class SMPPropagation(Diffusion):
         entries = graph.num_entries
         self._slack += 2.0 * self.slack_step * self._multiplier * self._slack
         gap = self.epsilon * entries - self._slack**2 - change
-        self._multiplier += self.multiplier_step / entries * gap
+        bound = MAX_CORRECTION / (2.0 * self.step_size)
+        self._multiplier = max(-bound, min(bound, self._multiplier + self.multiplier_step / entries * gap))

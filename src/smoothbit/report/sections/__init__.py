@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from smoothbit.report.sections import bench as bench
 from smoothbit.report.sections import compare as compare
+from smoothbit.report.sections import comparison as comparison
 from smoothbit.report.sections import demo as demo
+from smoothbit.report.sections import depth as depth
 from smoothbit.report.sections import train as train
 from smoothbit.report.sections.base import SECTIONS as SECTIONS
 
-ORDER = ("demo", "train", "compare", "bench")
+ORDER = ("demo", "train", "comparison", "depth", "compare", "bench")
 """Order on the page; kinds that are not named here follow by name."""
 
 

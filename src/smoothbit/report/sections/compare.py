@@ -9,26 +9,31 @@ from smoothbit.report.charts import SEQUENCE, Chart, Series, width_name
 from smoothbit.report.content import Section, Table, Tile
 from smoothbit.report.sections.base import SECTIONS
 from smoothbit.report.sections.bench import is_bench
+from smoothbit.report.sections.comparison import is_comparison
 from smoothbit.report.sections.demo import is_demo
+from smoothbit.report.sections.depth import is_depth
 from smoothbit.report.sources import SUMMARY_FILE, Results, has_rows
 from smoothbit.report.wording import number, percent, plain
 
 Row = dict[str, Any]
 MEANS = ("mean", "accuracy_mean", "test_accuracy_mean", "test_accuracy")
 SPREADS = ("std", "accuracy_std", "test_accuracy_std", "test_std")
+KNOWN = (is_demo, is_bench, is_comparison, is_depth)
+"""Results that other sections take."""
 TEXTS = ("dataset", "quantizer", "propagation", "method", "name")
 
 
 @SECTIONS.register("compare")
 def compare_sections(results: Results) -> list[Section]:
     """Return a section for the runs in subfolders, and one for each file with rows that no other takes."""
-    has_demo = any(is_demo(record) for record in results.files.values())  # whose rows sum up its runs
-    runs = [] if has_demo else [_run_row(name, *run) for name, run in results.runs.items() if has_rows(run[1])]
+    # The rows of a demo and of a comparison sum up the runs beside them.
+    has_rows_of_runs = any(is_demo(record) or is_comparison(record) for record in results.files.values())
+    runs = [] if has_rows_of_runs else [_run_row(name, *run) for name, run in results.runs.items() if has_rows(run[1])]
     sections = [_section("comparison", {"rows": runs, **_shared(results)})] if runs else []
     return sections + [
         _section(name.removesuffix(".json"), record)
         for name, record in results.files.items()
-        if name != SUMMARY_FILE and has_rows(record) and not is_demo(record) and not is_bench(record)
+        if name != SUMMARY_FILE and has_rows(record) and not any(known(record) for known in KNOWN)
     ]
 
 

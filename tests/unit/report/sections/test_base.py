@@ -11,7 +11,7 @@ def sections(kind: str, folder):
 
 
 def test_order_on_the_page():
-    assert ordered_sections() == ["demo", "train", "compare", "bench"]
+    assert ordered_sections() == ["demo", "train", "comparison", "depth", "compare", "bench"]
 
 
 @pytest.mark.parametrize("kind", SECTIONS.names())
