@@ -20,6 +20,9 @@ from smoothbit.train.config import TrainConfig
 from smoothbit.train.loop import Progress
 from smoothbit.train.run import train_run
 
+TEACHERS_FOLDER = ".teachers"
+"""Folder beside the cells for the float32 phases that they share."""
+
 CellProgress: TypeAlias = Callable[[int, str], None]
 """Called with the number of finished cells and a word on the present state."""
 Outcome: TypeAlias = tuple[str, str | None]
@@ -111,7 +114,8 @@ def _start_process() -> None:
 def _train_cell(config: TrainConfig, run_dir: Path, seeds: Sequence[int], report: Progress | None = None) -> str | None:
     """Train a cell; return why it failed, or None."""
     try:
-        train_run(config, run_dir, seeds, dataset_of(config.dataset, config.data_root), report)
+        dataset = dataset_of(config.dataset, config.data_root)
+        train_run(config, run_dir, seeds, dataset, report, run_dir.parent / TEACHERS_FOLDER)
     except Exception as error:  # whatever it is, the other cells go on and the command says so in the end
         return f"{type(error).__name__}: {error}"
     return None

@@ -11,14 +11,18 @@ from typing import TypeAlias
 import torch
 
 from smoothbit.data import Dataset
+from smoothbit.errors import RunError
+from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
 from smoothbit.train.config import TrainConfig
 from smoothbit.train.lock import folder_lock
+from smoothbit.train.phases import teacher_config
 from smoothbit.train.records import Record, write_json
 from smoothbit.train.run_folder import (
     BEST_FILE,
     CHECKPOINT_FILE,
     RECORD_FILE,
     check_same,
+    config_key,
     read_record,
     seed_folder,
     stored_config,
@@ -41,6 +45,7 @@ def fit(
     seed: int,
     progress: Progress | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    teachers: Path | None = None,
 ) -> Record:
     """Train with one seed, resuming what the folder holds; a finished seed is read, not trained.
 
@@ -55,6 +60,7 @@ def fit(
         seed: Seed, >= 0.
         progress: Called after each epoch.
         checkpoint_seconds: Least time between two checkpoints.
+        teachers: Folder in which runs that differ after the float32 phase only share that phase, or None.
 
     Raises:
         RunError: the folder holds another configuration, or another process uses it.
@@ -66,8 +72,10 @@ def fit(
             check_same(config, stored_config(folder / BEST_FILE), folder)
             return read_record(folder)
         task = Task(dataset, dataset.split(config.split, seed))
+        if teachers is not None and config.warm_up and not (folder / CHECKPOINT_FILE).is_file():
+            _take_teacher(config, task, seed, folder, teachers, checkpoint_seconds)
         trainer = Trainer(config, task, seed)
-        seconds = _run(trainer, folder, seed, progress, checkpoint_seconds)
+        seconds = _run(trainer, folder, seed, progress, checkpoint_seconds, config.epochs)
         write_best(folder, trainer, seed)
         record = _record(trainer, seed, seconds)
         write_json(folder / RECORD_FILE, record.to_json())
@@ -85,18 +93,37 @@ def torch_threads(count: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _run(trainer: Trainer, folder: Path, seed: int, progress: Progress | None, checkpoint_seconds: float) -> float:
-    """Run the remaining epochs; return the training time of all sessions, seconds."""
+def _take_teacher(config: TrainConfig, task: Task, seed: int, folder: Path, teachers: Path, seconds: float) -> None:
+    """Put the end of the float32 phase into `folder` as a checkpoint: the shared one, trained first if it is missing.
+
+    When another process trains it at this moment, do nothing: this run then trains its own.
+    """
+    alone = teacher_config(config)
+    shared = seed_folder(teachers / config_key(alone), seed)
+    try:
+        with folder_lock(shared):
+            trainer = Trainer(alone, task, seed)
+            _run(trainer, shared, seed, None, seconds, config.warm_up)
+    except RunError:
+        return
+    stored = read_checkpoint(shared / CHECKPOINT_FILE)
+    write_checkpoint(folder / CHECKPOINT_FILE, stored.sections, {**stored.content, "config": config.to_json()})
+
+
+def _run(
+    trainer: Trainer, folder: Path, seed: int, progress: Progress | None, checkpoint_seconds: float, end: int
+) -> float:
+    """Run the remaining epochs up to `end`; return the training time of all sessions, seconds."""
     path = folder / CHECKPOINT_FILE
     seconds = 0.0
     if path.is_file():
         check_same(trainer.config, stored_config(path), folder)
         seconds = trainer.restore(path)
     start = saved = time.perf_counter()
-    while trainer.epoch < trainer.config.epochs:
+    while trainer.epoch < end:
         trainer.run_epoch()
         now = time.perf_counter()
-        if now - saved >= checkpoint_seconds or trainer.epoch == trainer.config.epochs:
+        if now - saved >= checkpoint_seconds or trainer.epoch == end:
             trainer.save(path, seconds + now - start)
             saved = time.perf_counter()
         if progress is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from smoothbit.train.config import TrainConfig
+from smoothbit.train.config import QUANTIZED_FIELDS, TrainConfig
 
 LADDER = (8, 4, 2)
 """Widths that a gradual run passes through above its own."""
@@ -43,3 +43,10 @@ def phases_of(config: TrainConfig) -> tuple[Phase, ...]:
         found.append(Phase(start, end, replace(config, num_bits=width, stage_bits=stage_bits), True))
         start = end
     return (*found, Phase(start, config.epochs, config, warm_up > 0))
+
+
+def teacher_config(config: TrainConfig) -> TrainConfig:
+    """Return the recipe that has the float32 phase of `config` and nothing else of it: equal ones share that phase."""
+    plain = TrainConfig()
+    later = {name: getattr(plain, name) for name in (*QUANTIZED_FIELDS, "distill_weight", "distill_weight_decay")}
+    return replace(config, num_bits=32, warm_epochs=config.warm_up, epochs=config.warm_up + 1, **later)

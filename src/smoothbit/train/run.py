@@ -21,6 +21,7 @@ def train_run(
     seeds: Sequence[int],
     dataset: Dataset | None = None,
     progress: Progress | None = None,
+    teachers: Path | None = None,
 ) -> dict[str, Any]:
     """Train every seed that is not finished yet and summarise all.
 
@@ -30,6 +31,7 @@ def train_run(
         seeds: Seeds, at least one.
         dataset: The data set, when it is loaded already.
         progress: Called after each epoch.
+        teachers: Folder of float32 phases that runs share, or None.
 
     Returns:
         `rows` and `summary`, as written to summary.json.
@@ -44,7 +46,7 @@ def train_run(
     dataset = dataset or load_dataset(config.dataset, config.data_root)
     with folder_lock(run_dir):
         claim_folder(run_dir, config)
-        records = [fit(config, dataset, run_dir, seed, progress) for seed in seeds]
+        records = [fit(config, dataset, run_dir, seed, progress, teachers=teachers) for seed in seeds]
         summary = {"config": config.to_json(), **summarise_records(records, config.num_threads)}
         write_json(run_dir / SUMMARY_FILE, summary)
     return summary

@@ -11,6 +11,7 @@ Every file is replaced in one step, so a killed process leaves each complete or 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Any
 from smoothbit.errors import ArgumentError, RunError
 from smoothbit.nn import MODELS, Network
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
-from smoothbit.train.config import TrainConfig
+from smoothbit.train.config import PLACE_FIELDS, TrainConfig
 from smoothbit.train.records import Record, best_seed, write_json
 from smoothbit.train.trainer import Trainer
 
@@ -33,6 +34,12 @@ RECORD_FILE = "record.json"
 def seed_folder(run_dir: Path, seed: int) -> Path:
     """Return the folder of one seed."""
     return run_dir / f"seed-{seed}"
+
+
+def config_key(config: TrainConfig) -> str:
+    """Return a short name that recipes share when they compute the same."""
+    fields = {name: value for name, value in config.to_json().items() if name not in PLACE_FIELDS}
+    return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def claim_folder(run_dir: Path, config: TrainConfig) -> None:
