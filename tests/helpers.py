@@ -66,6 +66,7 @@ def trained_net(
     *,
     bits: int = 32,
     quantizer: str = "qlr",
+    coding: str = "plain",
     steps: int = 3,
     seed: int = 0,
     model: str = "smp_net",
@@ -81,7 +82,7 @@ def trained_net(
             features.num_features,
             5,
             inputs.kind,
-            quant=QuantConfig(quantizer, bits),
+            quant=QuantConfig(quantizer, bits, coding=coding),
             **fields,  # type: ignore[arg-type]
         )
     )

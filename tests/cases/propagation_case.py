@@ -14,6 +14,7 @@ from smoothbit.nn import PROPAGATIONS, TorchGraph, simulate
 from smoothbit.nn.propagation import Propagation
 from smoothbit.numerics.csr import csr_from_coo
 from smoothbit.quant import QuantConfig, Quantizer
+from smoothbit.quant.quantizers.difference import DifferenceQuantizer
 from tests.helpers import binary_features, random_graph, trained_net
 
 # K steps of at most 64-term float32 sums on values of order 1: 64 * K * 2**-24 < 1e-4.
@@ -98,9 +99,22 @@ class PropagationCase:
     @pytest.mark.parametrize("bits", [1, 2, 4, 8])
     @pytest.mark.parametrize("order", ["predict_first", "propagate_first"])
     def test_engine_equals_the_simulation_stage_by_stage(self, bits, order):
+        self.check_stages(bits, order, "plain")
+
+    def test_simulation_is_the_trained_network(self):
+        self.check_network("plain")
+
+    def trained(self, bits, coding, order="predict_first"):
+        """Return a trained network, its inputs, features and graph; multipliers are large enough to be seen."""
         graph, features = self.graph(), binary_features()
         options = {"propagation": self.name, "propagation_options": self.options, "order": order}
-        net, _ = trained_net(graph, features, bits=bits, **options)
+        net, inputs = trained_net(graph, features, bits=bits, coding=coding, **options)
+        if hasattr(net.propagation, "multipliers"):
+            net.propagation.multipliers.copy_(torch.linspace(1.0, 2.0, net.propagation.num_steps))
+        return net, inputs, features, graph
+
+    def check_stages(self, bits, order, coding):
+        net, _, features, graph = self.trained(bits, coding, order)
         simulated = simulate(net, graph.prepared, features, has_trace=True)
         run = run_plan(net.to_plan(), graph.prepared, features, KernelBackend(), has_trace=True)
         assert simulated.trace.keys() == run.trace.keys()
@@ -108,10 +122,9 @@ class PropagationCase:
             assert same_codes(value, run.trace[stage]), stage
         np.testing.assert_array_equal(simulated.scores, run.scores)
 
-    def test_simulation_is_the_trained_network(self):
-        """At 8 bits only rounding ties may part the fake-quantized network and the codes: under 1% of nodes."""
-        graph, features = self.graph(), binary_features()
-        net, inputs = trained_net(graph, features, bits=8, propagation=self.name, propagation_options=self.options)
+    def check_network(self, coding):
+        """At 8 bits only rounding ties may part the fake-quantized network and the codes: under 2% of the largest."""
+        net, inputs, features, graph = self.trained(8, coding)
         net.eval()
         with torch.no_grad():
             fake = net(inputs, graph).numpy()
@@ -133,3 +146,28 @@ class PropagationCase:
 
     def test_repr_shows_the_number_of_steps(self):
         assert "num_steps=3" in repr(self.make())
+
+
+class DiffusionCase(PropagationCase):
+    """Invariants of the linear propagations, which may send coded messages."""
+
+    @pytest.mark.parametrize("bits", [1, 2, 4, 8])
+    @pytest.mark.parametrize("order", ["predict_first", "propagate_first"])
+    @pytest.mark.parametrize("coding", ["feedback", "delta"])
+    def test_coded_engine_equals_the_simulation_stage_by_stage(self, bits, order, coding):
+        self.check_stages(bits, order, coding)
+
+    @pytest.mark.parametrize("coding", ["feedback", "delta"])
+    def test_simulation_is_the_trained_network_with_coded_messages(self, coding):
+        self.check_network(coding)
+
+    def test_every_quantizer_of_differences_is_active(self):
+        net, inputs, _, graph = self.trained(2, "delta")
+        net.eval()
+        expected = net(inputs, graph)
+        quantizers = [m for m in net.modules() if isinstance(m, DifferenceQuantizer)]
+        assert len(quantizers) == net.propagation.num_steps
+        for quantizer in quantizers:
+            quantizer.log_step.data -= 2.0
+            assert not torch.equal(net(inputs, graph), expected)
+            quantizer.log_step.data += 2.0

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from smoothbit.formats import GraphFile, write_graph
+from smoothbit.train import load_run_model
+from smoothbit.train.run_folder import read_config
 from tests.helpers import FEATURES, random_graph
 
 Run = Callable[..., Any]
@@ -33,6 +35,26 @@ def test_train_shows_a_table_and_repeats_from_the_folder(run: Run, trained: Path
     assert outcome.code == 0
     assert "digits, smp, INT2 qlr, split random-20\n" in outcome.out
     assert "over 2 seeds (95% interval" in outcome.out
+
+
+def test_flags_of_the_recipe_reach_the_config(run: Run, tmp_path: Path) -> None:
+    words = ["--bits", 2, "--coding", "feedback", "--direct", "--distill", 0, "--schedule", "step", "--grid", "integer"]
+    words += ["--lr-decay", 0.5, "--decay-epochs", 1, "--distill-weight-decay", 0.25]
+    outcome = run("train", *TINY, *words, "--out", tmp_path)
+    assert outcome.code == 0
+    wanted = {
+        "num_bits": 2, "coding": "feedback", "is_gradual": False, "distill_weight": 0.0, "schedule": "step",
+        "grid": "integer", "lr_decay": 0.5, "decay_epochs": 1, "distill_weight_decay": 0.25,
+    }  # fmt: skip
+    config = read_config(tmp_path).to_json()
+    assert {name: config[name] for name in wanted} == wanted
+    assert load_run_model(tmp_path)[0].config.quant.coding == "feedback"
+
+
+def test_share_of_distillation_outside_the_unit_interval_is_wrong_usage(run: Run, tmp_path: Path) -> None:
+    outcome = run("train", "--distill", 1.5, "--out", tmp_path)
+    assert outcome.code == 2
+    assert "--distill" in outcome.err
 
 
 def test_json_to_standard_output_stands_alone(run: Run, trained: Path) -> None:

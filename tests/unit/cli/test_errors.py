@@ -32,6 +32,7 @@ Run = Callable[..., Any]
         (["--option", "epsilom=1"], "Did you mean 'epsilon'?"),
         (["--stage-bits", "inputs=two"], "Expected `--stage-bits` to be whole numbers (got 'two')"),
         (["--stage-bits", "input=2"], "Did you mean 'inputs'?"),
+        (["--schedule", "linear"], "Expected `schedule` to be one of cosine, step (got 'linear')"),
     ],
     ids=lambda value: "=".join(value) if isinstance(value, list) else "",
 )

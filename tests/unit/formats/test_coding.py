@@ -105,6 +105,14 @@ REFUSED = {
         {"message": per_tensor_law(2, 0.1 * 2**14, 1)},
         r"ops\[2\].updates` to be laws whose messages add up to at most 32767 half units \(got 65547\)",
     ),
+    "relu": (
+        {"has_relu": True},
+        r"ops\[2\]` to be without `has_relu` and `skip` where coding is delta \(got 'has_relu'\)",
+    ),
+    "skip": (
+        {**FEEDBACK, "skip": 2},
+        r"ops\[2\]` to be without `has_relu` and `skip` where coding is feedback \(got 'skip 2'\)",
+    ),
     "first step": (
         {"correction_self": (0.5, 0.25, 0.125)},
         r"ops\[2\].correction` to be 0 at step 0 where coding is delta \(got \(0.5, 0.0\)\)",

@@ -5,6 +5,7 @@ import pytest
 from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError
 from smoothbit.nn.models.gcnii import GCNIIConfig
+from smoothbit.quant import QuantConfig
 from smoothbit.train import TrainConfig
 from smoothbit.train.config import propagation_options
 
@@ -20,6 +21,10 @@ from smoothbit.train.config import propagation_options
         ({"lr_decay": float("nan")}, "Expected `lr_decay` to be > 0"),
         ({"range_learning_rate": -1.0}, "Expected `range_learning_rate` to be >= 0"),
         ({"weight_decay": -1.0}, "Expected `weight_decay` to be >= 0"),
+        ({"distill_weight_decay": -1.0}, "Expected `distill_weight_decay` to be >= 0"),
+        ({"distill_weight": 1.5}, r"Expected `distill_weight` to be in \[0, 1\] \(got 1.5\). Use 0"),
+        ({"distill_weight": float("nan")}, r"Expected `distill_weight` to be in \[0, 1\] \(got nan\)"),
+        ({"schedule": "linear"}, r"Expected `schedule` to be one of cosine, step \(got 'linear'\)"),
         ({"quantizer": "qrl"}, "Did you mean 'qlr'"),
         ({"propagation": "apnp"}, "Did you mean 'appnp'"),
         ({"num_bits": 3}, "Expected `num_bits` to be one of 1, 2, 4, 8, 32"),
@@ -58,7 +63,33 @@ def test_fields_of_a_network_come_from_the_recipe_and_its_options() -> None:
     net = TrainConfig(model="gcnii", num_steps=4, dropout=0.2, model_options={"mapping": 1.0}).net_config(
         7, 3, "binary"
     )
-    assert net == GCNIIConfig(7, 3, "binary", 64, 4, 0.2, mapping=1.0)
+    assert net == GCNIIConfig(7, 3, "binary", 64, 4, 0.2, QuantConfig(grid="half"), mapping=1.0)
+
+
+@pytest.mark.parametrize(
+    ("fields", "coding"),
+    [
+        ({"num_bits": 2}, "delta"),
+        ({"num_bits": 1, "propagation": "appnp"}, "delta"),
+        ({"num_bits": 4}, "plain"),
+        ({"num_bits": 2, "propagation": "elastic"}, "plain"),
+        ({"num_bits": 2, "stage_bits": {"updates": 8}}, "plain"),
+        ({"num_bits": 2, "quantizer": "sgquant"}, "plain"),
+        ({"num_bits": 4, "coding": "feedback"}, "feedback"),
+        ({"num_bits": 2, "coding": "plain"}, "plain"),
+    ],
+    ids=lambda value: "-".join(map(str, value.values())) if isinstance(value, dict) else "",
+)
+def test_coding_of_its_own_choice(fields: dict[str, object], coding: str) -> None:
+    assert TrainConfig(**fields).net_config(7, 3, "dense").quant.coding == coding  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("fields", "epochs"),
+    [({}, 200), ({"num_bits": 2}, 200), ({"warm_epochs": 7}, 7), ({"warm_epochs": 0}, 0), ({"distill_weight": 0}, 0)],
+)
+def test_epochs_of_the_warm_up(fields: dict[str, int], epochs: int) -> None:
+    assert TrainConfig(**fields).warm_up == epochs  # type: ignore[arg-type]
 
 
 def test_method_is_the_propagation_where_there_is_a_choice() -> None:

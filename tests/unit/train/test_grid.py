@@ -10,11 +10,12 @@ from smoothbit.train.run_folder import claim_folder
 
 def test_float32_cell_stands_once_for_all_quantizers() -> None:
     axes = {"propagation": ["smp", "gcn"], "quantizer": ["qlr", "lsq"], "num_bits": [32, 2]}
-    grid = make_grid({"warm_epochs": 3}, [axes])
+    grid = make_grid({"warm_epochs": 3, "range_learning_rate": 0.5}, [axes])
     assert list(grid) == ["smp-fp32", "smp-qlr-int2", "smp-lsq-int2", "gcn-fp32", "gcn-qlr-int2", "gcn-lsq-int2"]
     assert grid["gcn-lsq-int2"].quantizer == "lsq"
-    assert grid["gcn-lsq-int2"].warm_epochs == 3
-    assert grid["gcn-fp32"].warm_epochs is None
+    assert {cell.warm_epochs for cell in grid.values()} == {3}
+    assert grid["gcn-lsq-int2"].range_learning_rate == 0.5
+    assert grid["gcn-fp32"].range_learning_rate == TrainConfig().range_learning_rate
 
 
 def test_float_weights_with_quantized_messages_are_no_float32_cell() -> None:

@@ -1,12 +1,16 @@
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+import pytest
 import torch
+from torch import Tensor
 
 from smoothbit.data import Dataset
+from smoothbit.nn import Network
 from smoothbit.quant import Quantizer
 from smoothbit.train import TrainConfig
-from smoothbit.train.optimiser import make_optimiser, set_rates
 from smoothbit.train.task import Task
 from smoothbit.train.trainer import Trainer
 
@@ -24,32 +28,25 @@ def test_calibration_initialises_every_quantizer(recipe: TrainConfig, tiny: Data
     assert trainer.model.config.dropout == recipe.dropout
 
 
-def test_ranges_have_their_own_group_without_decay(recipe: TrainConfig, tiny: Dataset) -> None:
-    model = _trainer(replace(recipe, warm_epochs=0), tiny).model
-    weights, ranges = make_optimiser(model, recipe).param_groups
-    assert weights["weight_decay"] == recipe.weight_decay
-    assert ranges["weight_decay"] == 0
-    assert {id(p) for p in ranges["params"]} == {id(p) for p in model.range_parameters()}
-    assert len(weights["params"]) + len(ranges["params"]) == len(list(model.parameters()))
+def _weights(model: Network) -> dict[str, Tensor]:
+    ranges = {id(parameter) for parameter in model.range_parameters()}
+    return {name: value.clone() for name, value in model.named_parameters() if id(value) not in ranges}
 
 
-def test_both_rates_decay_by_epoch(recipe: TrainConfig, tiny: Dataset) -> None:
-    optimiser = _trainer(replace(recipe, warm_epochs=0), tiny).optimiser
-    set_rates(optimiser, replace(recipe, warm_epochs=0, decay_epochs=2, lr_decay=0.5), 5)
-    assert [g["lr"] for g in optimiser.param_groups] == [0.01 / 4, 0.003 / 4]
-    set_rates(optimiser, replace(recipe, warm_epochs=4, decay_epochs=2, lr_decay=0.5), 5)
-    assert [g["lr"] for g in optimiser.param_groups] == [0.01, 0.003]
+def _is_same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
+    return first.keys() == second.keys() and all(torch.equal(value, second[name]) for name, value in first.items())
 
 
-def test_best_state_is_that_of_the_best_validation(recipe: TrainConfig, tiny: Dataset) -> None:
-    trainer = _trainer(recipe, tiny)
+def test_best_state_is_that_of_the_best_validation_of_the_last_phase(recipe: TrainConfig, tiny: Dataset) -> None:
+    trainer = _trainer(replace(recipe, epochs=10), tiny)
     states = []
-    for _ in range(recipe.epochs):
+    for _ in range(10):
         trainer.run_epoch()
         states.append({k: v.clone() for k, v in trainer.model.state_dict().items()})
-    ranks = list(zip(trainer.history["val_accuracy"], [-x for x in trainer.history["val_loss"]], strict=True))
-    assert trainer.best_epoch == ranks.index(max(ranks)) + 1
-    assert all(torch.equal(trainer.best[k], v) for k, v in states[trainer.best_epoch - 1].items())
+    start = trainer.phase.start
+    rows = list(zip(trainer.history["val_accuracy"], [-x for x in trainer.history["val_loss"]], strict=True))[start:]
+    assert trainer.best_epoch == start + rows.index(max(rows)) + 1
+    assert _is_same(trainer.best, states[trainer.best_epoch - 1])
 
 
 def test_restored_trainer_takes_the_same_steps(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
@@ -68,21 +65,62 @@ def test_restored_trainer_takes_the_same_steps(recipe: TrainConfig, tiny: Datase
     assert all(torch.equal(v, state[k]) for k, v in first.model.state_dict().items())
 
 
-def test_warm_up_runs_in_float_and_hands_over_its_best_weights(recipe, tiny):
-    trainer = Trainer(recipe, Task(tiny, tiny.split(None, 0)), 0)
-    for _ in range(recipe.warm_epochs):
+def test_first_phase_is_float_and_hands_over_its_best_weights(recipe: TrainConfig, tiny: Dataset) -> None:
+    trainer = _trainer(replace(recipe, learning_rate=0.5, range_learning_rate=0.0), tiny)
+    for _ in range(2):
         assert trainer.model.config.quant.is_float
         trainer.run_epoch()
-    best = trainer.best["linear1.weight"].clone()
-    trainer._start_quantized()
+    trainer.best = {name: value + 1 for name, value in trainer.best.items()}  # apart from the latest
+    teacher = deepcopy(trainer.model)
+    teacher.load_state_dict(trainer.best)
+    handed = {name: value.clone() for name, value in trainer.best.items()}
+    trainer._start_phase()
     assert not trainer.model.config.quant.is_float
-    assert torch.equal(trainer.model.linear1.weight.detach(), best)
+    assert all(torch.equal(value, handed[name]) for name, value in _weights(trainer.model).items())
+    assert trainer.teacher is not None
+    assert np.array_equal(trainer.teacher.numpy(), teacher.evaluate(trainer.task.inputs, trainer.task.graph))
+
+
+def test_ladder_hands_over_the_latest_weights_and_drops_ranges(recipe: TrainConfig, tiny: Dataset) -> None:
+    trainer = _trainer(replace(recipe, num_bits=2, epochs=10), tiny)
+    widths = []
+    for _ in range(4):
+        trainer.run_epoch()
+    teacher = trainer.teacher
+    while trainer.epoch < 6:
+        widths.append(trainer.phase.config.num_bits)
+        if trainer.epoch == trainer.phase.start:
+            before = _weights(trainer.model)
+            trainer.best.clear()  # what was best at a greater width plays no part
+            trainer._start_phase()
+            assert _is_same(_weights(trainer.model), before)
+            assert not any(quantizer.is_initialised for quantizer in trainer.model.quantizers())
+            assert {quantizer.num_bits for quantizer in trainer.model.quantizers()} == {widths[-1]}
+            assert not trainer.optimiser.state
+        trainer.run_epoch()
+    assert widths == [4, 4]
     trainer.run_epoch()
-    assert trainer.best_epoch == recipe.warm_epochs + 1
+    assert trainer.best_epoch == 7
+    assert trainer.teacher is teacher
 
 
-def test_chosen_widths_are_restored(recipe, tiny, tmp_path):
-    config = replace(recipe, quantizer="sgquant", num_bits=2, warm_epochs=1)
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_loss_shares_cross_entropy_and_divergence_from_the_teacher(
+    recipe: TrainConfig, tiny: Dataset, share: float
+) -> None:
+    trainer = _trainer(replace(recipe, distill_weight=share), tiny)
+    scores, taught = torch.randn(2, tiny.num_nodes, tiny.num_classes, generator=torch.Generator().manual_seed(0))
+    nodes = tiny.split(None, 0).train
+    told, p = torch.softmax(scores, 1), torch.softmax(taught, 1)
+    cross_entropy = -told[nodes][range(nodes.sum()), tiny.labels[nodes]].log().mean()
+    divergence = (p * (p / told).log()).sum(dim=1).mean()
+    torch.testing.assert_close(trainer._loss(scores), cross_entropy)
+    trainer.teacher = taught
+    torch.testing.assert_close(trainer._loss(scores), (1 - share) * cross_entropy + share * divergence)
+
+
+def test_chosen_widths_are_restored(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
+    config = replace(recipe, quantizer="sgquant", num_bits=2, warm_epochs=1, is_gradual=False)
     first, second = _trainer(config, tiny), _trainer(config, tiny)
     first.run_epoch()
     assert first.stage_bits == {}
@@ -93,14 +131,8 @@ def test_chosen_widths_are_restored(recipe, tiny, tmp_path):
     assert second.model.config.quant.stage_bits == first.stage_bits
 
 
-def test_float_network_has_no_warm_up(recipe, tiny):
-    assert replace(recipe, num_bits=32).warm_up == 0
-    assert replace(recipe, warm_epochs=0).warm_up == 0
-    assert replace(recipe, epochs=20, warm_epochs=None).warm_up == 5
-
-
-def test_ranges_are_those_of_clean_passes(recipe, tiny):
-    trainer = Trainer(replace(recipe, warm_epochs=0, dropout=0.9), Task(tiny, tiny.split(None, 0)), 0)
+def test_ranges_are_those_of_clean_passes(recipe: TrainConfig, tiny: Dataset) -> None:
+    trainer = _trainer(replace(recipe, warm_epochs=0, dropout=0.9), tiny)
     trainer.run_epoch()
     observer = trainer.model.linear1.output_quantizer.observer
     before = observer.hi.clone()

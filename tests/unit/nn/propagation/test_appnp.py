@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from smoothbit.errors import ArgumentError
-from tests.cases.propagation_case import PropagationCase
+from tests.cases.propagation_case import DiffusionCase
 from tests.helpers import dense_normalised
 
 
-class TestAPPNP(PropagationCase):
+class TestAPPNP(DiffusionCase):
     name = "appnp"
 
     def dense(self, propagation, z, graph):

@@ -7,7 +7,8 @@ import torch
 
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ArgumentError
-from smoothbit.nn import TorchGraph
+from smoothbit.nn import PROPAGATIONS, TorchGraph
+from smoothbit.quant import QuantConfig
 from tests.cases.propagation_case import PropagationCase
 from tests.helpers import dense_normalised, random_graph
 
@@ -74,3 +75,9 @@ def test_dual_grid_spans_the_radius():
 
 def test_repr_shows_the_hyper_parameters():
     assert "l1_weight=0.3, l2_weight=3, norm=l21" in repr(TestRowNorm().make())
+
+
+@pytest.mark.parametrize("coding", ["feedback", "delta"])
+def test_coded_messages_are_refused(coding):
+    with pytest.raises(ArgumentError, match=rf"Expected coding plain for elastic propagation \(got {coding}\)"):
+        PROPAGATIONS.resolve("elastic")(3, 4, QuantConfig("qlr", 2, coding=coding))

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from tests.cases.propagation_case import PropagationCase
+from tests.cases.propagation_case import DiffusionCase
 from tests.helpers import dense_normalised
 
 
-class TestGCN(PropagationCase):
+class TestGCN(DiffusionCase):
     name = "gcn"
 
     def dense(self, propagation, z, graph):

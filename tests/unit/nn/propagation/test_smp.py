@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from smoothbit.errors import ArgumentError
-from tests.cases.propagation_case import PropagationCase
+from smoothbit.nn import PROPAGATIONS
+from smoothbit.quant import FloatStage, QuantConfig
+from tests.cases.propagation_case import REDUCTION_TOLERANCE, DiffusionCase
 from tests.helpers import dense_normalised
 
 
-class SMPCase(PropagationCase):
+class SMPCase(DiffusionCase):
     name = "smp"
 
     def dense(self, propagation, z, graph):
@@ -65,6 +69,53 @@ def test_plan_freezes_one_number_for_each_layer():
     assert len(op.correction_self) == 3
     assert op.correction_self == tuple(-w for w in op.correction_aggregate)
     assert op.self_weight == 0.0
+
+
+@pytest.mark.parametrize("variant", ["derived", "public"])
+def test_delta_coding_corrects_by_the_change_that_was_sent(variant):
+    """With exact messages: the correction of layer k is made of m_k - m_{k-1}, that of layer 0 is none."""
+    case = TestDerived()
+    graph, z = case.graph(), torch.randn(30, 4, generator=torch.Generator().manual_seed(1))
+    propagation = PROPAGATIONS.resolve("smp")(5, 4, QuantConfig("qlr", 2, coding="delta"), variant=variant)
+    propagation.message = FloatStage()
+    propagation.updates = nn.ModuleList(FloatStage() for _ in range(5))
+    smooth = dense_normalised(graph)
+    lam = slack = 1e-3
+    h = before = z
+    for step in range(5):
+        update = 0.9 * smooth @ h + 0.1 * z
+        delta = h - before
+        laplacian = delta - smooth @ delta
+        before, h = h, update + 2 * 0.1 * lam * (smooth @ delta if variant == "public" else laplacian)
+        if step > 0:
+            change = (delta * laplacian).sum()
+            slack = slack + 2 * 1e-5 * lam * slack
+            lam = lam + 0.13 / graph.num_entries * (0.1 * graph.num_entries - slack**2 - change)
+    torch.testing.assert_close(propagation(z, graph), h, atol=REDUCTION_TOLERANCE, rtol=REDUCTION_TOLERANCE)
+
+
+def test_plan_of_a_coding_corrects_no_first_layer():
+    graph, z = TestDerived.graph(), torch.randn(30, 4)
+    ops = {}
+    for coding in ("feedback", "delta"):
+        propagation = PROPAGATIONS.resolve("smp")(3, 4, QuantConfig("qlr", 2, coding=coding))
+        propagation(z, graph)
+        ops[coding] = propagation.to_op(1)
+        assert (ops[coding].coding, ops[coding].deltas, ops[coding].delta_aggregates) == (coding, (), ())
+    assert ops["feedback"].correction_self == ()
+    weights = ops["delta"].correction_self
+    assert weights[0] == 0.0
+    assert all(weights[1:])
+    np.testing.assert_allclose(weights[1:], 2 * 0.1 * propagation.multipliers[1:], rtol=1e-6)
+    assert ops["delta"].correction_aggregate == tuple(-w for w in weights)
+
+
+@pytest.mark.parametrize(("epsilon", "weight"), [(1e9, 0.5), (-1e9, -0.5)], ids=["above", "below"])
+def test_correction_stays_within_half_however_far_the_bound(epsilon, weight):
+    propagation = TestDerived().make(4, epsilon=epsilon)
+    propagation(torch.randn(30, 4), TestDerived.graph())
+    weights = 2 * propagation.step_size * propagation.multipliers
+    torch.testing.assert_close(weights, torch.tensor([2e-4, weight, weight, weight]))
 
 
 def test_unknown_variant_is_refused():
