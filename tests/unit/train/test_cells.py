@@ -24,7 +24,7 @@ def test_cell_that_fails_does_not_stop_the_others(tmp_path: Path) -> None:
     assert failures["wrong"].startswith("ArgumentError: Expected dataset to be a registered name (got 'digitz')")
     assert (tmp_path / "right" / "summary.json").is_file()
     assert states[0] == (1, "wrong")
-    assert states[1][1].startswith("right, seed 0, epoch 1, validation 0.")
+    assert states[1][1].startswith("right, seed 0, epoch 2, validation 0.")
     assert states[-1] == (2, "right")
 
 
