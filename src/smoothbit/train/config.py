@@ -97,7 +97,7 @@ class TrainConfig:
     quantizer: str = "qlr"
     num_bits: int = 32
     stage_bits: dict[str, int] = field(default_factory=dict)
-    weight_granularity: str = "per_tensor"
+    weight_granularity: str = "per_channel"
     grid: str = "half"
     coding: str = "auto"
     num_threads: int = 1

@@ -63,7 +63,9 @@ def test_fields_of_a_network_come_from_the_recipe_and_its_options() -> None:
     net = TrainConfig(model="gcnii", num_steps=4, dropout=0.2, model_options={"mapping": 1.0}).net_config(
         7, 3, "binary"
     )
-    assert net == GCNIIConfig(7, 3, "binary", 64, 4, 0.2, QuantConfig(grid="half"), mapping=1.0)
+    assert net == GCNIIConfig(
+        7, 3, "binary", 64, 4, 0.2, QuantConfig(weight_granularity="per_channel", grid="half"), mapping=1.0
+    )
 
 
 @pytest.mark.parametrize(
