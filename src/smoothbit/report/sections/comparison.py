@@ -38,7 +38,8 @@ def comparison_sections(results: Results) -> list[Section]:
 
 
 def _section(name: str, record: Row) -> Section:
-    rows, varying = record["rows"], record["varying"]
+    rows = record["rows"]
+    varying, own = _split_fields(rows, record["varying"])
     failures = record.get("failures") or {}
     charts = (
         _accuracy_chart(rows, varying),
@@ -51,9 +52,24 @@ def _section(name: str, record: Row) -> Section:
         tiles=_tiles(rows, varying),
         tables=(_pivot(rows, varying), _cells(rows, varying)),
         charts=tuple(chart for chart in charts if chart is not None),
-        notes=(*NOTES, *(f"Failed: {cell}: {message}" for cell, message in failures.items())),
+        notes=(*NOTES, *own, *(f"Failed: {cell}: {message}" for cell, message in failures.items())),
         environment=dict(record.get("environment") or {}),
     )
+
+
+def _split_fields(rows: list[Row], varying: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the fields that make methods, and a note on those that each data set has one value of."""
+    datasets = {row["dataset"] for row in rows}
+    own = [
+        field
+        for field in varying
+        if "dataset" in varying
+        and field != "dataset"
+        and len({(row["dataset"], repr(row["config"][field])) for row in rows}) == len(datasets)
+    ]
+    names = ", ".join(field.replace("_", " ") for field in own)
+    notes = [f"Each data set has values of its own, the same for all methods, of: {names}."] if own else []
+    return [field for field in varying if field not in own], notes
 
 
 def _lead(record: Row) -> str:

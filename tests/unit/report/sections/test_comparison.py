@@ -46,6 +46,18 @@ def test_more_methods_than_data_sets_go_downwards():
     assert table.rows[1] == ("lsq", "80.0 ± 0.4", "", "n/a", "", "")  # no average over fewer data sets
 
 
+def test_what_each_data_set_has_one_value_of_makes_no_method():
+    rows = [
+        cell(dataset, bits, 0.8, num_steps=steps, propagation=propagation)
+        for dataset, steps, propagation in (("Cora", 10, "smp"), ("actor", 2, "appnp"))
+        for bits in (32, 2)
+    ]
+    found = section(comparison(rows, ["dataset", "num_steps", "propagation", "num_bits"]))
+    assert found.tables[0].columns == ("", "FP32", "INT2")
+    assert [row[0] for row in found.tables[0].rows[:2]] == ["Cora", "actor"]
+    assert "Each data set has values of its own, the same for all methods, of: num steps, propagation." in found.notes
+
+
 def test_cells_have_tests_bytes_and_proof():
     table = section(one_dataset()).tables[1]
     assert table.rows[0][4:7] == ("n/a", "n/a", "n/a")
