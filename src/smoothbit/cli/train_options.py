@@ -52,6 +52,6 @@ GridOption: TypeAlias = Annotated[
     str, typer.Option(help="Levels of signed tensors at 1 and 2 bits: half (none at 0) or integer.")
 ]
 CodingOption: TypeAlias = Annotated[
-    str, typer.Option(help="What messages carry: plain, feedback, delta; auto is delta at 1 and 2 bits.")
+    str, typer.Option(help="What messages carry: plain, feedback, delta; auto is delta at 1 and 2 bits with K > 2.")
 ]
 TorchThreadsOption: TypeAlias = Annotated[int, typer.Option("--threads", min=1, help="Threads of torch.")]

@@ -63,8 +63,8 @@ class TrainConfig:
         stage_bits: Widths of single stages that differ.
         weight_granularity: "per_tensor" or "per_channel".
         grid: Levels of signed tensors at 1 and 2 bits: "half" or "integer".
-        coding: What messages carry: "plain", "feedback", "delta"; "auto" is delta at 1 and 2 bits where the
-            propagation has it and all stages have one width, else plain.
+        coding: What messages carry: "plain", "feedback", "delta"; "auto" is delta at 1 and 2 bits with more
+            than two steps where the propagation has it and all stages have one width, else plain.
         num_threads: Threads of torch. A step is many small operations, for which one is fastest
             up to some ten thousand nodes; and the record then depends on no number of cores.
 
@@ -190,7 +190,7 @@ class TrainConfig:
             return self.coding
         is_linear = issubclass(PROPAGATIONS.resolve(self.propagation), Diffusion)
         is_uniform = not self.stage_bits and not QUANTIZERS.resolve(self.quantizer).width_policy
-        return "delta" if is_linear and is_uniform and self.num_bits <= 2 else "plain"
+        return "delta" if is_linear and is_uniform and self.num_bits <= 2 and self.num_steps > 2 else "plain"
 
     def _check_options(self) -> None:
         own = {"num_features", "num_classes", "input_kind", "quant", *(f.name for f in fields(self))}
