@@ -74,6 +74,7 @@ def test_fields_of_a_network_come_from_the_recipe_and_its_options() -> None:
         ({"num_bits": 2}, "delta"),
         ({"num_bits": 1, "propagation": "appnp"}, "delta"),
         ({"num_bits": 4}, "plain"),
+        ({"num_bits": 2, "num_steps": 2}, "plain"),
         ({"num_bits": 2, "propagation": "elastic"}, "plain"),
         ({"num_bits": 2, "stage_bits": {"updates": 8}}, "plain"),
         ({"num_bits": 2, "quantizer": "sgquant"}, "plain"),
