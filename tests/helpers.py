@@ -70,6 +70,7 @@ def trained_net(
     steps: int = 3,
     seed: int = 0,
     model: str = "smp_net",
+    stage_bits: dict[str, int] | None = None,
     **config: object,
 ) -> tuple[Any, Inputs]:
     """Return a network after three optimiser steps on random labels, so that all its parts have moved."""
@@ -82,7 +83,7 @@ def trained_net(
             features.num_features,
             5,
             inputs.kind,
-            quant=QuantConfig(quantizer, bits, coding=coding),
+            quant=QuantConfig(quantizer, bits, stage_bits or {}, coding=coding),
             **fields,  # type: ignore[arg-type]
         )
     )

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -30,13 +32,30 @@ def test_repeated_runs_equal_a_full_run(prepared, kind, bits, propagation):
         np.testing.assert_array_equal(result.embedding.codes(), wanted.embedding.codes())
 
 
-def test_dense_features_may_be_refilled_in_place(prepared):
-    features, other = FEATURES["dense"](), FEATURES["dense"](seed=1)
-    plan = trained_net(TorchGraph(prepared), features, bits=4)[0].to_plan()
+MIXED = [(4, {}), (32, {}), (2, {"inputs": 32}), (2, {"inputs": 32, "activations": 32}), (2, {"weights": 32})]
+
+
+@pytest.mark.parametrize(("bits", "stage_bits"), MIXED, ids=["int4", "fp32", "inputs", "weight-only", "weights"])
+@pytest.mark.parametrize("has_row_scale", [False, True], ids=["plain", "row-scale"])
+def test_dense_features_may_be_refilled_in_place(prepared, bits, stage_bits, has_row_scale):
+    features, other = (FEATURES["dense"](seed=seed) for seed in (0, 1))
+    if has_row_scale:
+        scale = np.linspace(0.5, 2, features.num_nodes, dtype=np.float32)
+        features, other = replace(features, row_scale=scale), replace(other, row_scale=scale)
+    plan = trained_net(TorchGraph(prepared), features, bits=bits, stage_bits=stage_bits)[0].to_plan()
     session = Session(plan, prepared, features)
     features.matrix[:] = other.matrix
     wanted = run_plan(plan, prepared, other, KernelBackend())
     np.testing.assert_array_equal(session.run().scores, wanted.scores)
+
+
+@pytest.mark.parametrize(("bits", "stage_bits"), MIXED, ids=["int4", "fp32", "inputs", "weight-only", "weights"])
+@pytest.mark.parametrize("kind", FEATURES)
+def test_float_stages_beside_codes_give_the_scores_of_the_simulation(prepared, kind, bits, stage_bits):
+    features = FEATURES[kind]()
+    net, inputs = trained_net(TorchGraph(prepared), features, bits=bits, stage_bits=stage_bits)
+    run = run_plan(net.to_plan(), prepared, features, KernelBackend())
+    np.testing.assert_allclose(run.scores, net.evaluate(inputs, TorchGraph(prepared)), atol=1e-5, rtol=1e-5)
 
 
 def test_all_but_elastic_plans_are_replayed(prepared):

@@ -28,7 +28,7 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
             f"Expected `features` to have {op.num_features} columns (got {features.num_features}). "
             "Use the data set the model was trained on."
         )
-    if op.law is not None and isinstance(features.matrix, np.ndarray):
+    if isinstance(features.matrix, np.ndarray) and (op.law is not None or features.row_scale is not None):
         rows = term(features.matrix, 1.0, features.row_scale)
         return context.combine([rows], features.matrix, op.law, "inputs")
     value = _integer(features, op.law) if op.law is not None else _float(features)
@@ -61,12 +61,4 @@ def _integers(values: Float32Array, law: AffineLaw) -> Int16Array:
 
 
 def _float(features: Features) -> Value:
-    if isinstance(features.matrix, CSR):
-        return SparseValues(features.matrix, features.row_scale)
-    return _scaled(features)
-
-
-def _scaled(features: Features) -> Float32Array:
-    matrix = features.matrix
-    assert isinstance(matrix, np.ndarray)
-    return matrix if features.row_scale is None else matrix * features.row_scale[:, None]
+    return SparseValues(features.matrix, features.row_scale) if isinstance(features.matrix, CSR) else features.matrix

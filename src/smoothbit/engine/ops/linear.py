@@ -13,6 +13,7 @@ from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import LinearOp
 from smoothbit.kernels import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array, Float64Array, UInt8Array
 
 
@@ -37,13 +38,12 @@ def run_linear(op: LinearOp, context: Context) -> Dense:
 
 def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     source = context.values[op.source]
-    if not isinstance(op.weight, PackedTensor):
+    if not isinstance(op.weight, PackedTensor) or not isinstance(source, (SparseCodes, PackedTensor)):
         return _product_f32(op, context)
     if isinstance(source, SparseCodes):
         return context.backend.spmm(
             source.pattern, op.weight.data, op.weight.law.num_bits, source.weights, _sparse_epilogue(op, source)
         )
-    assert isinstance(source, PackedTensor)
     return context.backend.gemm(
         source.data,
         source.law.num_bits,
@@ -132,14 +132,21 @@ def _column_sums(weight: PackedTensor, step: Float32Array, offset: Float32Array)
 
 
 def _product_f32(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
+    """Return the product where a side is float32; codes of the other side are decoded first."""
     source = context.values[op.source]
-    assert isinstance(op.weight, np.ndarray)
+    weight = op.weight.dequantize() if isinstance(op.weight, PackedTensor) else op.weight
     if isinstance(source, SparseValues):
-        product = context.backend.spmm_f32(source.matrix, op.weight, source.row_scale, 1.0)
+        product = context.backend.spmm_f32(source.matrix, weight, source.row_scale, 1.0)
+    elif isinstance(source, SparseCodes):
+        values = None if source.weights is None else source.weights.astype(np.float32)
+        matrix = CSR(source.pattern.indptr, source.pattern.indices, source.pattern.num_cols, values)
+        product = context.backend.spmm_f32(matrix, weight, source.row_scale, float(source.scale))
     else:
-        dense = source.dequantize() if isinstance(source, PackedTensor) else source
-        assert isinstance(dense, np.ndarray)
-        product = context.backend.matmul_f32(dense, op.weight)
+        if isinstance(source, PackedTensor):
+            decoded = Epilogue(source.num_channels, terms=(term(source, 1.0),))
+            source = context.backend.combine(source.num_rows, decoded).view(np.float32)
+        assert isinstance(source, np.ndarray)
+        product = context.backend.matmul_f32(source, weight)
     channels = op.weight.shape[1]
     epilogue = Epilogue(channels, col_bias=op.bias, terms=(term(product, 1.0),), has_relu=op.has_relu, output=op.output)
     return context.backend.combine(num_rows(product), epilogue)
