@@ -29,6 +29,7 @@ SETTINGS = {
     "propagate-arxiv-128-degree": replace(ARXIV, num_channels=128, order="degree"),
     "propagate-cora-64-degree": replace(REAL, graph="Cora", order="degree"),
     "propagate-facebook-64-degree": replace(REAL, graph="facebook", order="degree"),
+    "propagate-arxiv-128-delta": replace(ARXIV, num_channels=128, coding="delta"),
     "model-arxiv-128-degree": replace(ARXIV, suite="model", num_channels=128, order="degree"),
     "model-arxiv-40-degree": replace(ARXIV, suite="model", num_channels=40, order="degree"),
     "model-cora-64-degree": replace(REAL, suite="model", graph="Cora", order="degree"),
