@@ -20,6 +20,9 @@ from smoothbit.data.datasets import datasets
 from smoothbit.engine import ORDERS
 from smoothbit.nn import MODELS, PROPAGATIONS
 from smoothbit.quant import QUANTIZERS
+from smoothbit.report.markers import fill_markers
+from smoothbit.report.sources import read_results
+from smoothbit.report.writer import build_report
 from smoothbit.train import make_grid
 from smoothbit.train.grid_file import read_grid_file
 
@@ -29,6 +32,7 @@ PAGES = sorted(DOCS.glob("*.md"))
 COMMAND_PAGES = [*PAGES, *REPOSITORY.glob("README.md"), *REPOSITORY.glob("reproduce/*.md")]
 BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(#[^)]*)?\)")
+TABLE = re.compile(r"^<!-- table: ([^\n/]+)/", re.MULTILINE)
 REGISTRIES = (QUANTIZERS, PROPAGATIONS, MODELS, ORDERS, datasets)
 FIXTURES = {"dataset": lambda case: load_dataset(case.name)}
 """What pytest would hand to a method of a family's case."""
@@ -117,6 +121,25 @@ def test_every_comparison_to_reproduce_is_a_grid_and_has_its_command() -> None:
         assert all(cell.dataset in datasets for cell in cells.values())
         assert len([cell for cell in cells.values() if cell.is_float]) < len(cells)
         assert f"reproduce/{path.name}" in commands
+
+
+RECORDS = sorted((REPOSITORY / "reproduce" / "results").glob("*.json"))
+
+
+@pytest.mark.parametrize("record", RECORDS, ids=lambda path: path.stem)
+def test_tables_of_a_record_are_what_report_writes(record: Path) -> None:
+    results = read_results(record)
+    tables = [table for section in build_report(results).sections for table in section.tables]
+    pages = [page for page in COMMAND_PAGES if f"<!-- table: {record.stem}/" in page.read_text()]
+    assert pages
+    for page in pages:
+        text = page.read_text()
+        assert fill_markers(text, record.stem, tables, page) == text
+
+
+def test_every_table_has_a_record() -> None:
+    marked = {folder for page in COMMAND_PAGES for folder in TABLE.findall(page.read_text())}
+    assert marked == {record.stem for record in RECORDS}
 
 
 def test_tutorial_shows_every_command() -> None:

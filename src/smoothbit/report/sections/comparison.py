@@ -9,7 +9,7 @@ from typing import Any
 from smoothbit.report.charts import FRONT_COLOR, SEQUENCE, Chart, Series, width_name
 from smoothbit.report.content import Section, Table, Tile
 from smoothbit.report.sections.base import SECTIONS
-from smoothbit.report.sections.methods import label, order_of, unique
+from smoothbit.report.sections.methods import label, order_of, unique, without_common
 from smoothbit.report.sources import Results, has_rows
 from smoothbit.report.wording import MISSING, difference, milliseconds, number, points, probability, size
 
@@ -40,6 +40,7 @@ def comparison_sections(results: Results) -> list[Section]:
 def _section(name: str, record: Row) -> Section:
     rows = record["rows"]
     varying, own = _split_fields(rows, record["varying"])
+    rows = without_common(rows, varying)
     failures = record.get("failures") or {}
     charts = (
         _accuracy_chart(rows, varying),
@@ -131,7 +132,8 @@ def _family_table(rows: list[Row], varying: Sequence[str], across: str) -> Table
                 line[baseline["num_bits"]] = baseline
     values = sorted({value for line in lines.values() for value in line}, key=lambda value: order_of(across, value))
     heads = [width_name(value) if across == "num_bits" else f"K = {value}" for value in values]
-    cells = tuple((name, *(_accuracy(line.get(value)) for value in values)) for name, line in lines.items())
+    unnamed = "recipe" if len(lines) > 1 else ""
+    cells = tuple((name or unnamed, *(_accuracy(line.get(value)) for value in values)) for name, line in lines.items())
     metric = rows[0]["metric"].replace("roc_auc", "ROC AUC")
     return Table(
         f"Test {metric} (%)",

@@ -58,6 +58,21 @@ def test_what_each_data_set_has_one_value_of_makes_no_method():
     assert "Each data set has values of its own, the same for all methods, of: num steps, propagation." in found.notes
 
 
+def test_an_ablation_names_what_each_line_leaves_out():
+    full = cell("Cora", 32, 0.83, coding="auto", is_gradual=True) | {"unread": ["coding", "is_gradual"]}
+    low = [
+        cell("Cora", bits, mean, full, coding=coding, is_gradual=is_gradual)
+        for coding, is_gradual, mean in (("auto", True, 0.82), ("plain", True, 0.8), ("auto", False, 0.81))
+        for bits in (2, 1)
+    ]
+    record = comparison([full, *low], ["coding", "is_gradual", "num_bits"])
+    table = section(record).tables[0]
+    assert [row[0] for row in table.rows] == ["recipe", "plain", "not gradual"]
+    assert [row[1:] for row in table.rows][1] == ("83.0 ± 0.4", "80.0 ± 0.4", "80.0 ± 0.4")
+    record["rows"].append(cell("Cora", 2, 0.7, full, coding="plain", is_gradual=False))
+    assert section(record).tables[0].rows[0][0] == "auto gradual"
+
+
 def test_cells_have_tests_bytes_and_proof():
     table = section(one_dataset()).tables[1]
     assert table.rows[0][4:7] == ("n/a", "n/a", "n/a")

@@ -9,8 +9,8 @@ def test_label_leaves_out_what_the_network_does_not_read():
 
 
 def test_values_that_are_no_words_are_named():
-    config = {"log_steps": True, "warm": False, "split": None, "hidden_channels": 64}
-    assert label({"config": config, "unread": []}, list(config)) == "log steps hidden channels 64"
+    config = {"log_steps": True, "is_warm": False, "split": None, "hidden_channels": 64}
+    assert label({"config": config, "unread": []}, list(config)) == "log steps not warm hidden channels 64"
 
 
 def test_unique_keeps_the_order():
