@@ -99,8 +99,8 @@ class Registry(Generic[T]):
             member: T = plugin.load()
         except Exception as error:  # whatever the code of a stranger raises while it is imported
             raise PluginError(
-                f"Expected the {self.kind} '{plugin.name}' of the distribution {_distribution(plugin)} to be "
-                f"importable from {plugin.value} (got {type(error).__name__}: {error}). Repair or uninstall that distribution."
+                f"Expected {self.kind} '{plugin.name}' of the distribution {_distribution(plugin)} to be importable "
+                f"from {plugin.value} (got {type(error).__name__}: {error}). Repair that distribution, or uninstall it."
             ) from error
         return member
 

@@ -120,8 +120,8 @@ def test_broken_plugin_is_named_with_its_distribution_and_harms_no_other(install
     with pytest.raises(PluginError) as caught:
         extended.resolve("percentile")
     assert str(caught.value) == (
-        "Expected the quantizer 'Percentile' of the distribution 'third-party' to be importable from "
-        f"third_party:Plugin (got {reason}). Repair or uninstall that distribution."
+        "Expected quantizer 'Percentile' of the distribution 'third-party' to be importable from "
+        f"third_party:Plugin (got {reason}). Repair that distribution, or uninstall it."
     )
     assert extended.resolve("lsq") == 1
 

@@ -1,0 +1,34 @@
+"""Invariants of quantizers, propagations and kernels, for plugins of other distributions and for our own.
+
+Each family has a function that checks a member and raises `InvariantError` at the first broken rule, and a
+generator of the single checks for a test runner::
+
+    check_quantizer("percentile")
+
+    @pytest.mark.parametrize(("name", "check"), quantizer_checks("percentile"))
+    def test_percentile(name, check):
+        check()
+
+Nothing is imported before it is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from smoothbit.testing.quantizer import check_quantizer as check_quantizer
+    from smoothbit.testing.quantizer import quantizer_checks as quantizer_checks
+
+_HOMES = {
+    "check_quantizer": "quantizer",
+    "quantizer_checks": "quantizer",
+}
+
+
+def __getattr__(name: str) -> object:
+    """Import what is asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
