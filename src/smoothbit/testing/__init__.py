@@ -1,7 +1,7 @@
 """Invariants of quantizers, propagations and kernels, for plugins of other distributions and for our own.
 
-Each family has a function that checks a member and raises `InvariantError` at the first broken rule, and a
-generator of the single checks for a test runner::
+Each family has a function that checks a member and raises `InvariantError` at the first broken rule, and one that
+lists the single checks for a test runner::
 
     check_quantizer("percentile")
 
@@ -18,10 +18,16 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smoothbit.testing.propagation import check_propagation as check_propagation
+    from smoothbit.testing.propagation import dense_normalised as dense_normalised
+    from smoothbit.testing.propagation import propagation_checks as propagation_checks
     from smoothbit.testing.quantizer import check_quantizer as check_quantizer
     from smoothbit.testing.quantizer import quantizer_checks as quantizer_checks
 
 _HOMES = {
+    "check_propagation": "propagation",
+    "propagation_checks": "propagation",
+    "dense_normalised": "propagation",
     "check_quantizer": "quantizer",
     "quantizer_checks": "quantizer",
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -38,19 +38,21 @@ class CheckList(Generic[S]):
 
         return add
 
-    def bind(self, subject: S, label: str) -> Iterator[Check]:
-        """Yield each check of `subject`.
+    def bind(self, subject: S, label: str) -> list[Check]:
+        """Return each check of `subject`.
 
         Args:
             subject: First argument of the functions.
             label: What messages call it, e.g. "quantizer 'lsq'".
         """
+        checks: list[Check] = []
         for function, axes in self._members:
             for values in itertools.product(*axes.values()):
                 case = ", ".join(f"{axis}={value}" for axis, value in zip(axes, values, strict=True))
                 name = f"{function.__name__}[{case}]" if case else function.__name__
                 call = partial(function, subject, **dict(zip(axes, values, strict=True)))
-                yield name, partial(self._run, f"{label} to keep {name}", call)
+                checks.append((name, partial(self._run, f"{label} to keep {name}", call)))
+        return checks
 
     def _run(self, wanted: str, call: Callable[[], None]) -> None:
         try:
@@ -62,7 +64,7 @@ class CheckList(Generic[S]):
             raise InvariantError(f"Expected {wanted} (got {got}). See {self.page}.") from error
 
 
-def run_all(checks: Iterator[Check]) -> None:
+def run_all(checks: Iterable[Check]) -> None:
     """Run checks until one raises."""
     for _, check in checks:
         check()

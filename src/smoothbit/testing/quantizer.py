@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,11 +52,11 @@ def check_quantizer(quantizer: str | type[Quantizer], **options: object) -> None
     run_all(quantizer_checks(quantizer, **options))
 
 
-def quantizer_checks(quantizer: str | type[Quantizer], **options: object) -> Iterator[Check]:
-    """Yield name and function of each check of `check_quantizer`."""
+def quantizer_checks(quantizer: str | type[Quantizer], **options: object) -> list[Check]:
+    """Return name and function of each check of `check_quantizer`."""
     method = QUANTIZERS.resolve(quantizer) if isinstance(quantizer, str) else quantizer
     name = quantizer if isinstance(quantizer, str) else getattr(method, "__name__", repr(method))
-    yield from CHECKS.bind(_Maker(method, options), f"quantizer '{name}'")
+    return CHECKS.bind(_Maker(method, options), f"quantizer '{name}'")
 
 
 def _values(seed: int = 0) -> Tensor:
