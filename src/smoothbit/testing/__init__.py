@@ -9,7 +9,7 @@ lists the single checks for a test runner::
     def test_percentile(name, check):
         check()
 
-Nothing is imported before it is asked for.
+Nothing is imported before it is asked for: `check_kernel` does not need torch.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smoothbit.testing.kernels import check_kernel as check_kernel
+    from smoothbit.testing.kernels import kernel_checks as kernel_checks
     from smoothbit.testing.propagation import check_propagation as check_propagation
     from smoothbit.testing.propagation import dense_normalised as dense_normalised
     from smoothbit.testing.propagation import propagation_checks as propagation_checks
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from smoothbit.testing.quantizer import quantizer_checks as quantizer_checks
 
 _HOMES = {
+    "check_kernel": "kernels",
+    "kernel_checks": "kernels",
     "check_propagation": "propagation",
     "propagation_checks": "propagation",
     "dense_normalised": "propagation",
