@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, run_plan, same_codes
+from smoothbit.engine.limits import check_bounds
 from smoothbit.engine.values import SparseCodes, SparseValues
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats import PackedTensor
+from smoothbit.formats.schema import FeaturesOp, LinearOp, Plan
 from smoothbit.kernels import isa
 from smoothbit.nn import TorchGraph
 from smoothbit.numerics.affine import per_tensor_law
-from tests.helpers import binary_features, random_graph, trained_net
+from tests.helpers import FEATURES, binary_features, random_graph, trained_net
 
 
 @pytest.fixture
@@ -67,6 +69,16 @@ def test_packed_scores_are_refused(prepared):
     plan = replace(_net(prepared, 2).to_plan(), scores=3)
     with pytest.raises(ArgumentError, match=r"Expected `scores` to be float32 \(got codes in value 3\)"):
         run_plan(plan, prepared, binary_features(), KernelBackend())
+
+
+def test_accumulator_that_could_overflow_is_refused(prepared):
+    depth = 2**31 // (255 * 255) + 1
+    weight = PackedTensor(np.zeros((depth, 1), np.uint8), 1, per_tensor_law(8, 1.0))
+    law = per_tensor_law(8, 1.0)
+    plan = Plan((FeaturesOp(0, depth, law), LinearOp(1, weight, None, False, None)), scores=2)
+    dense = FEATURES["dense"](num_nodes=30, num_features=depth)
+    with pytest.raises(ArgumentError, match=r"2147483647"):
+        check_bounds(plan, prepared, dense)
 
 
 def test_same_codes_tells_values_apart():

@@ -110,6 +110,15 @@ def test_per_tensor_law():
     )
 
 
+def test_folded_steps_may_be_made_by_several_threads_at_once(monkeypatch):
+    """Without a lock around cached properties (Python 3.12) two threads may each make the table."""
+    law = AffineLaw(2, np.float32([0.5]), np.float32([1]), np.float32([0]))
+    tables = iter([{}, {}, {}, {}])
+    monkeypatch.setattr(AffineLaw, "_folded", property(lambda self: next(tables)))
+    step, offset = law.folded(0.5, 3)
+    assert (step.tolist(), offset.tolist()) == ([0.25] * 3, [-0.25] * 3)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [
@@ -147,12 +156,3 @@ def test_law_must_fit_the_channels(granularity, group_size, expected):
     one = law(2, (1, 2), (0, 0), (0, 0), granularity=granularity, group_size=group_size)
     with pytest.raises(ShapeError, match=rf"`scale` to have {expected} elements for 5 channels \(got 2\)"):
         quantize(np.zeros((1, 5), np.float32), one)
-
-
-def test_folded_steps_may_be_made_by_several_threads_at_once(monkeypatch):
-    """Without a lock around cached properties (Python 3.12) two threads may each make the table."""
-    law = AffineLaw(2, np.float32([0.5]), np.float32([1]), np.float32([0]))
-    tables = iter([{}, {}, {}, {}])
-    monkeypatch.setattr(AffineLaw, "_folded", property(lambda self: next(tables)))
-    step, offset = law.folded(0.5, 3)
-    assert (step.tolist(), offset.tolist()) == ([0.25] * 3, [-0.25] * 3)
