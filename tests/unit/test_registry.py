@@ -142,12 +142,19 @@ def test_one_name_of_two_plugins_is_refused(install, extended):
         extended.resolve("percentile")
 
 
-@pytest.mark.parametrize(("members", "base"), [(QUANTIZERS, "MinMax"), (PROPAGATIONS, "GCNPropagation")])
-def test_families_take_plugins(install, monkeypatch, members, base):
+@pytest.fixture(params=[(QUANTIZERS, "MinMax"), (PROPAGATIONS, "GCNPropagation")], ids=["quantizer", "propagation"])
+def family(request):
+    """A registry of ours that has not read its entry points yet, and one of its members."""
+    members, base = request.param
+    members.__dict__.pop("_plugins", None)
+    yield members, base
+    members.__dict__.pop("_plugins", None)
+
+
+def test_families_take_plugins(install, family):
+    members, base = family
     install("third-party", "mine", f"from {_home(base)} import {base}\nclass Plugin({base}): pass\n", members.group)
-    monkeypatch.delitem(members.__dict__, "_plugins", raising=False)
     assert members.resolve("mine").__mro__[1].__name__ == base
-    monkeypatch.delitem(members.__dict__, "_plugins")
 
 
 def _home(base):
