@@ -126,10 +126,12 @@ def propagation_checks(
 ) -> list[Check]:
     """Return name and function of each check of `check_propagation`."""
     method = PROPAGATIONS.resolve(propagation) if isinstance(propagation, str) else propagation
-    label = f"propagation '{propagation if isinstance(propagation, str) else method.__name__}'"
+    name = propagation if isinstance(propagation, str) else getattr(method, "__name__", repr(method))
+    label = f"propagation '{name}'"
     case = _Case(method, dense, enlarge, options)
     closed_form = [] if dense is None else CLOSED_FORM_CHECKS.bind(case, label)
-    diffusion = DIFFUSION_CHECKS.bind(case, label) if issubclass(method, Diffusion) else []
+    is_linear = isinstance(method, type) and issubclass(method, Diffusion)
+    diffusion = DIFFUSION_CHECKS.bind(case, label) if is_linear else []
     return [*CHECKS.bind(case, label), *closed_form, *diffusion]
 
 
@@ -166,7 +168,8 @@ def _array(values: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
 @CHECKS.add()
 def is_a_propagation(case: _Case) -> None:
     """The class has the interface."""
-    require(issubclass(case.method, Propagation), "a subclass of smoothbit.nn.propagation.Propagation", case.method)
+    is_one = isinstance(case.method, type) and issubclass(case.method, Propagation)
+    require(is_one, "a subclass of smoothbit.nn.propagation.Propagation", case.method)
 
 
 @CLOSED_FORM_CHECKS.add(num_steps=(1, 2, 5))

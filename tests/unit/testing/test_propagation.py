@@ -161,3 +161,8 @@ def test_a_class_is_checked_with_its_options():
 def test_unknown_name_is_refused():
     with pytest.raises(ArgumentError, match="Did you mean 'appnp'"):
         check_propagation("appnpp")
+
+
+def test_what_is_no_class_is_refused():
+    with pytest.raises(InvariantError, match=r"keep is_a_propagation: a subclass of .* \(got 3\)"):
+        check_propagation(3)

@@ -178,3 +178,8 @@ def test_values_are_named():
     torch.manual_seed(0)
     with pytest.raises(AssertionError, match=r"x\^ is what the law gives, -?\d.* at \[0, \d\] \(got -?\d.* differ"):
         check_quantizer(Coarse)
+
+
+def test_what_is_no_class_is_refused():
+    with pytest.raises(InvariantError, match=r"keep is_a_quantizer: a subclass of .* \(got 3\)"):
+        check_quantizer(3)
