@@ -153,9 +153,10 @@ def test_codings_are_for_linear_propagations_and_equations_are_optional():
 
 
 def test_a_class_is_checked_with_its_options():
-    check_propagation(APPNPPropagation, teleport=0.3)
+    name = "float_equals_the_dense_equations[num_steps=2]"
+    dict(propagation_checks(APPNPPropagation, dense))[name]()
     with pytest.raises(InvariantError, match=r"within 0.0001 at \[\d+, \d\] \(got"):
-        check_propagation(APPNPPropagation, dense, teleport=0.3)
+        dict(propagation_checks(APPNPPropagation, dense, teleport=0.3))[name]()
 
 
 def test_unknown_name_is_refused():
