@@ -7,31 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from smoothbit.nn import MODELS, Inputs, TorchGraph, inputs_from_features
-from smoothbit.numerics.csr import CSR, csr_from_coo
+from smoothbit.engine import PreparedGraph
+from smoothbit.nn import MODELS, PROPAGATIONS, Inputs, TorchGraph, inputs_from_features
+from smoothbit.nn.propagation import Propagation
+from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from smoothbit.quant import QuantConfig
-
-
-def random_graph(num_nodes: int = 30, num_edges: int = 60, seed: int = 0) -> CSR:
-    """Return a symmetric graph with an isolated node (the last one) and one self-loop (node 0)."""
-    rng = np.random.default_rng(seed)
-    heads = rng.integers(0, num_nodes - 1, num_edges)
-    tails = rng.integers(0, num_nodes - 1, num_edges)
-    pairs = {(int(i), int(j)) for i, j in zip(heads, tails, strict=True) if i != j}
-    pairs |= {(j, i) for i, j in pairs} | {(0, 0)}
-    rows, cols = np.array(sorted(pairs)).T
-    return csr_from_coo(rows, cols, num_nodes, num_nodes)
-
-
-def binary_features(num_nodes: int = 30, num_features: int = 20, seed: int = 0) -> Features:
-    """Return row-normalised binary features; node 3 has none."""
-    rng = np.random.default_rng(seed)
-    mask = rng.random((num_nodes, num_features)) < 0.3
-    mask[3] = False
-    rows, cols = np.nonzero(mask)
-    scale = (1 / np.maximum(mask.sum(axis=1), 1)).astype(np.float32)
-    return Features(csr_from_coo(rows, cols, num_nodes, num_features), scale)
+from smoothbit.testing.graphs import binary_features as binary_features
+from smoothbit.testing.graphs import random_graph as random_graph
+from smoothbit.testing.propagation import dense_normalised as dense_normalised
+from smoothbit.testing.propagation import train_briefly
 
 
 def valued_features(num_nodes: int = 30, num_features: int = 20, seed: int = 0) -> Features:
@@ -52,12 +37,14 @@ def dense_features(num_nodes: int = 30, num_features: int = 20, seed: int = 0) -
 FEATURES = {"binary": binary_features, "sparse": valued_features, "dense": dense_features}
 
 
-def dense_normalised(graph: TorchGraph) -> torch.Tensor:
-    """Return A^ = D^-1/2 (A + I) D^-1/2 as a dense matrix: the oracle of propagations on small graphs."""
-    csr = graph.prepared.csr
-    dense = torch.zeros(csr.num_rows, csr.num_cols)
-    dense[torch.from_numpy(csr.entry_rows()).long(), torch.from_numpy(csr.indices).long()] = 1.0
-    return graph.rsqrt_degree * dense * graph.rsqrt_degree.t()
+def make_propagation(name: str, num_steps: int = 3, bits: int = 32, **options: Any) -> Propagation:
+    """Return a propagation of 4 channels."""
+    return PROPAGATIONS.resolve(name)(num_steps, 4, QuantConfig("qlr", bits), **options)
+
+
+def torch_graph() -> TorchGraph:
+    """Return the random graph of 30 nodes for training."""
+    return TorchGraph(PreparedGraph(random_graph()))
 
 
 def trained_net(
@@ -87,10 +74,5 @@ def trained_net(
             **fields,  # type: ignore[arg-type]
         )
     )
-    labels = torch.randint(0, 5, (graph.num_nodes,))
-    optimiser = torch.optim.Adam(net.parameters(), lr=0.05)
-    for _ in range(3):
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(net(inputs, graph), labels).backward()
-        optimiser.step()
+    train_briefly(net, inputs, graph)
     return net, inputs

@@ -13,6 +13,9 @@
     |-- KernelUnavailableError            the requested ISA or kernel is not on this machine
     |-- DatasetError                      a dataset cannot be found or is inconsistent
     |-- RunError                          a run folder cannot be used or resumed
+    |-- PluginError                       an installed plugin cannot be imported, or claims a name that is taken
+    |-- MemoryLimitError (MemoryError)    a run needs more memory than there is
+    |-- InvariantError (AssertionError)   a checked quantizer, propagation or kernel breaks a rule of its family
     |-- bench.MismatchError               a measured side computes something else than it should
     |-- bench.PeerSkippedError            a peer does not run here; its text is the reason
     `-- MissingExtraError (ImportError)   an optional package is not installed
@@ -73,6 +76,18 @@ class DatasetError(SmoothbitError):
 
 class RunError(SmoothbitError):
     """A run folder cannot be used or resumed."""
+
+
+class PluginError(SmoothbitError):
+    """An installed plugin cannot be imported, or claims a name that is taken."""
+
+
+class MemoryLimitError(SmoothbitError, MemoryError):
+    """A run needs more memory than there is."""
+
+
+class InvariantError(SmoothbitError, AssertionError):
+    """A checked quantizer, propagation or kernel breaks a rule of its family."""
 
 
 class MissingExtraError(SmoothbitError, ImportError):

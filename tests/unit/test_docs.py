@@ -55,7 +55,7 @@ def _calls(method: Any) -> Iterator[dict[str, Any]]:
     axes = []
     for mark in getattr(method, "pytestmark", []):
         if mark.name == "parametrize":
-            names = [name.strip() for name in mark.args[0].split(",")]
+            names = mark.args[0].split(", ") if isinstance(mark.args[0], str) else mark.args[0]
             values = [value if len(names) > 1 else (value,) for value in mark.args[1]]
             axes.append([dict(zip(names, value, strict=True)) for value in values])
     for chosen in itertools.product(*axes):

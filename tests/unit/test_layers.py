@@ -25,7 +25,7 @@ LAYERS = [
     {"train"},
     {"export"},
     {"bench", "report"},
-    {"cli", "__main__"},
+    {"cli", "__main__", "testing"},
 ]
 TORCH_FREE = ("errors", "registry", "typing", "numerics", "formats", "kernels", "engine")
 

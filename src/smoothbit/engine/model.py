@@ -60,6 +60,7 @@ class Model:
         Raises:
             ShapeError: sizes of graph, features and model do not fit.
             ArgumentError: an int32 accumulator could overflow on this graph.
+            MemoryLimitError: the values of the run are larger than the free memory.
         """
         prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
         return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
@@ -75,6 +76,7 @@ class Model:
         Raises:
             ShapeError: sizes of graph, features and model do not fit.
             ArgumentError: an int32 accumulator could overflow on this graph.
+            MemoryLimitError: the values of the run are larger than the free memory.
         """
         prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
         return Session(self.plan, prepared, features, num_threads)

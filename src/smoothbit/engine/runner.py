@@ -9,13 +9,12 @@ import numpy as np
 
 from smoothbit.engine.backend import Backend
 from smoothbit.engine.graph import PreparedGraph
+from smoothbit.engine.limits import check_bounds, check_memory
 from smoothbit.engine.ops import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
 from smoothbit.errors import ArgumentError, ShapeError
-from smoothbit.formats.coding import delta_grid
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
-from smoothbit.kernels import check_accumulator
+from smoothbit.formats.schema import Plan
 from smoothbit.numerics.features import Features
 from smoothbit.typing import Float32Array, Int64Array
 
@@ -56,6 +55,7 @@ def run_plan(
     Raises:
         ShapeError: features and graph differ in N, or F does not fit the model.
         ArgumentError: an int32 accumulator could overflow on this graph.
+        MemoryLimitError: the values of the run are larger than the free memory.
     """
     if features.num_nodes != graph.num_nodes:
         raise ShapeError(
@@ -63,6 +63,7 @@ def run_plan(
             "Use the features of this graph."
         )
     check_bounds(plan, graph, features)
+    check_memory(plan, graph.num_nodes)
     context = Context(graph, features, backend, trace={} if has_trace else None)
     for op in plan.ops:
         context.values.append(OPS.resolve(op.kind)(op, context))
@@ -77,37 +78,6 @@ def run_plan(
         embedding=embedding if isinstance(embedding, PackedTensor) else None,
         trace=context.trace or {},
     )
-
-
-def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
-    """Prove that no int32 accumulator of `plan` can overflow on this graph.
-
-    Raises:
-        ArgumentError: terms x codes x weights may exceed 2**31 - 1.
-    """
-    for op in plan.ops:
-        if isinstance(op, LinearOp) and isinstance(op.weight, PackedTensor):
-            source = plan.ops[op.source - 1]
-            bound = _source_bound(source)
-            terms = op.weight.num_rows
-            if isinstance(source, FeaturesOp) and not isinstance(features.matrix, np.ndarray):
-                terms = int(features.matrix.row_lengths.max(initial=0))
-            check_accumulator(terms, op.weight.law.qmax, bound)
-        elif isinstance(op, (DiffuseOp, ElasticOp)):
-            laws = [op.message, *op.updates, *getattr(op, "deltas", ()), *getattr(op, "duals", ())]
-            for law in laws:
-                if law is not None:
-                    check_accumulator(graph.max_degree, law.qmax, 1)
-            if isinstance(op, DiffuseOp) and op.coding == "delta":
-                check_accumulator(graph.max_degree, delta_grid(op).bounds[-1])
-
-
-def _source_bound(op: object) -> int:
-    """Largest magnitude of an integer entry that `op` writes."""
-    law = getattr(op, "law", None) or getattr(op, "output", None)
-    if law is None and isinstance(op, (DiffuseOp, ElasticOp)):
-        law = op.updates[-1]
-    return 255 if law is None else int(law.fine_qmax)
 
 
 def same_codes(first: Value, second: Value) -> bool:

@@ -28,6 +28,7 @@ class Session:
     Raises:
         ShapeError: sizes of graph, features and model do not fit.
         ArgumentError: an int32 accumulator could overflow on this graph.
+        MemoryLimitError: the values of the run are larger than the free memory.
     """
 
     def __init__(self, plan: Plan, graph: PreparedGraph, features: Features, num_threads: int | None = None) -> None:

@@ -118,11 +118,12 @@ class AffineLaw:
             ShapeError: G does not fit `num_channels`.
         """
         key = (factor, num_channels)
-        if key not in self._folded:
+        kept = self._folded  # asked for once: another thread may replace a cached property while it is made
+        if key not in kept:
             weight = np.float32(factor)
             step, offset = self.expand(self.step, num_channels), self.expand(self.offset, num_channels)
-            self._folded[key] = (weight * step, weight * offset)
-        return self._folded[key]
+            kept[key] = (weight * step, weight * offset)
+        return kept[key]
 
     @cached_property
     def _folded(self) -> dict[tuple[float, int], tuple[Float32Array, Float32Array]]:

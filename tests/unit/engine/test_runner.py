@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, run_plan, same_codes
-from smoothbit.engine.runner import check_bounds
+from smoothbit.engine.limits import check_bounds
 from smoothbit.engine.values import SparseCodes, SparseValues
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats import PackedTensor

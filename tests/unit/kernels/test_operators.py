@@ -11,7 +11,7 @@ from smoothbit import kernels
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.kernels import Epilogue, Term, isa
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
-from tests.cases import kernel_case as case
+from smoothbit.testing.kernels import inputs
 
 F, N = 12, 5
 
@@ -23,7 +23,7 @@ def rng():
 
 @pytest.fixture
 def graph(rng):
-    return case.make_graph(rng, N, 4)
+    return inputs.make_graph(rng, N, 4)
 
 
 @pytest.fixture

@@ -110,6 +110,15 @@ def test_per_tensor_law():
     )
 
 
+def test_folded_steps_may_be_made_by_several_threads_at_once(monkeypatch):
+    """Without a lock around cached properties (Python 3.12) two threads may each make the table."""
+    law = AffineLaw(2, np.float32([0.5]), np.float32([1]), np.float32([0]))
+    tables = iter([{}, {}, {}, {}])
+    monkeypatch.setattr(AffineLaw, "_folded", property(lambda self: next(tables)))
+    step, offset = law.folded(0.5, 3)
+    assert (step.tolist(), offset.tolist()) == ([0.25] * 3, [-0.25] * 3)
+
+
 @pytest.mark.parametrize(
     ("make", "error", "match"),
     [

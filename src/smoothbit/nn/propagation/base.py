@@ -16,8 +16,8 @@ from smoothbit.nn.state_note import StateNote
 from smoothbit.quant import FloatStage, QuantConfig
 from smoothbit.registry import Registry
 
-PROPAGATIONS: Registry[type[Propagation]] = Registry("propagation")
-"""Propagations by name."""
+PROPAGATIONS: Registry[type[Propagation]] = Registry("propagation", "smoothbit.propagations")
+"""Propagations by name; a distribution adds its own in the entry point group `smoothbit.propagations`."""
 
 
 class Propagation(nn.Module, ABC):

@@ -15,8 +15,8 @@ from smoothbit.numerics.qtype import QTYPES, check_num_bits
 from smoothbit.quant.functional import TorchLaw, fake_quantize
 from smoothbit.registry import Registry
 
-QUANTIZERS: Registry[type[Quantizer]] = Registry("quantizer")
-"""Quantizers by name."""
+QUANTIZERS: Registry[type[Quantizer]] = Registry("quantizer", "smoothbit.quantizers")
+"""Quantizers by name; a distribution adds its own in the entry point group `smoothbit.quantizers`."""
 
 GRIDS = ("integer", "half")
 

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from tests.cases.propagation_case import DiffusionCase
-from tests.helpers import dense_normalised
+import pytest
+
+from smoothbit.testing import dense_normalised, propagation_checks
 
 
-class TestGCN(DiffusionCase):
-    name = "gcn"
+def dense(propagation, z, graph):
+    for _ in range(propagation.num_steps):
+        z = dense_normalised(graph) @ z
+    return z
 
-    def dense(self, propagation, z, graph):
-        for _ in range(propagation.num_steps):
-            z = dense_normalised(graph) @ z
-        return z
+
+@pytest.mark.parametrize(("name", "check"), propagation_checks("gcn", dense))
+def test_invariants(name, check):
+    check()

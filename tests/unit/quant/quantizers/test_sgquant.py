@@ -5,11 +5,6 @@ import torch
 from smoothbit.numerics import affine
 from smoothbit.quant import SGQuant
 from smoothbit.train.policies import POLICIES
-from tests.cases.quantizer_case import QuantizerCase
-
-
-class TestSGQuant(QuantizerCase):
-    name = "sgquant"
 
 
 def test_codes_fill_the_range_and_hold_zero():

@@ -11,6 +11,7 @@ from smoothbit.kernels import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, packed_row_bytes
+from smoothbit.typing import AnyArray
 
 GUARD = 64
 """Guard bytes on either side of a buffer; they hold GUARD_BYTE and must still do so afterwards."""
@@ -40,10 +41,11 @@ OUTPUTS = ("u1", "u2", "u4", "u8", "truncated", "per_channel", "per_group", "flo
 class Guarded:
     """Array inside a larger buffer, at any byte offset, between guard bytes."""
 
-    buffer: np.ndarray
-    array: np.ndarray
+    buffer: AnyArray
+    array: AnyArray
 
     def is_intact(self) -> bool:
+        """Return whether the guard bytes are what they were."""
         start = self.array.__array_interface__["data"][0] - self.buffer.__array_interface__["data"][0]
         end = start + self.array.nbytes
         return bool((self.buffer[:start] == GUARD_BYTE).all() and (self.buffer[end:] == GUARD_BYTE).all())
@@ -58,7 +60,7 @@ def guarded(shape: tuple[int, ...], dtype: Any, offset: int = 0) -> Guarded:
     return Guarded(buffer, array)
 
 
-def place(values: np.ndarray, stride: int | None = None, offset: int = 0, filler: int = 0xFF) -> Guarded:
+def place(values: AnyArray, stride: int | None = None, offset: int = 0, filler: int = 0xFF) -> Guarded:
     """Copy rows into a guarded buffer; bytes of the stride after the row hold `filler`, not zero."""
     width = values.shape[1] if stride is None else stride
     result = guarded((values.shape[0], width), values.dtype, offset)
@@ -79,7 +81,7 @@ def make_graph(rng: np.random.Generator, num_rows: int, num_cols: int, hub: int 
     return CSR(indptr, indices, num_cols, entry_values)
 
 
-def make_codes(rng: np.random.Generator, shape: tuple[int, int], num_bits: int, kind: str = "random") -> np.ndarray:
+def make_codes(rng: np.random.Generator, shape: tuple[int, int], num_bits: int, kind: str = "random") -> AnyArray:
     """Return codes that are random, all the largest, or all zero."""
     qmax = (1 << num_bits) - 1
     if kind == "random":
@@ -136,10 +138,10 @@ def make_epilogue(
 ) -> Epilogue:
     """Return an epilogue with the named parts and random parameters."""
 
-    def channel(scale: float = 1.0) -> np.ndarray:
+    def channel(scale: float = 1.0) -> AnyArray:
         return (rng.normal(size=num_channels) * scale).astype(np.float32)
 
-    def row() -> np.ndarray:
+    def row() -> AnyArray:
         return rng.uniform(0.1, 1.0, size=num_rows).astype(np.float32)
 
     e = Epilogue(num_channels, col_scale=channel(0.3) if has_sum else None)

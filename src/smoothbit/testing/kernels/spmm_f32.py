@@ -1,21 +1,22 @@
+"""Checks of `spmm_f32`: the float32 step, its sums in entry order."""
+
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from smoothbit import kernels
 from smoothbit.kernels import reference
-from tests.cases import kernel_case as case
+from smoothbit.testing.kernels import inputs
+from smoothbit.testing.kernels.subject import Subject, new_list
 
-OPERATOR = "spmm_f32"
 LENGTHS = (0, 1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 40, 63, 64, 65, 97, 128, 129, 200)
+CHECKS = new_list()
 
 
-@pytest.mark.parametrize("has_values", [False, True], ids=["ones", "values"])
-@pytest.mark.parametrize("length", LENGTHS)
-def test_same_bits(compare, length, has_values):
+@CHECKS.add(entries=("ones", "values"), length=LENGTHS)
+def rows_of_every_length(subject: Subject, entries: str, length: int) -> None:
+    """The same bits with every part and number of threads."""
     rng = np.random.default_rng(length)
-    graph = case.make_graph(rng, 31, 23, hub=70, values=has_values)
+    graph = inputs.make_graph(rng, 31, 23, hub=70, values=entries == "values")
     source = rng.normal(size=(23, length)).astype(np.float32)
     skip = rng.normal(size=(31, length)).astype(np.float32)
     row_scale = rng.normal(size=31).astype(np.float32)
@@ -27,10 +28,10 @@ def test_same_bits(compare, length, has_values):
     ):
         want = reference.spmm_f32(graph, source, rows, scale, this_skip, skip_scale)
         for num_threads in (1, 2, 4):
-            out = case.guarded((31, length), np.float32)
-            kernels.spmm_f32(
+            out = inputs.guarded((31, length), np.float32)
+            subject.call(
                 graph,
-                case.place(source).array,
+                inputs.place(source).array,
                 row_scale=rows,
                 scale=scale,
                 skip=this_skip,
@@ -38,13 +39,15 @@ def test_same_bits(compare, length, has_values):
                 out=out.array,
                 num_threads=num_threads,
             )
-            compare.output(out, want, (length, scale, num_threads))
+            subject.output(out, want, f"length={length}, scale={scale}, threads={num_threads}")
 
 
-def test_large_table_with_prefetch(compare):
+@CHECKS.add()
+def a_table_larger_than_the_cache(subject: Subject) -> None:
+    """Prefetching reads ahead and no further."""
     rng = np.random.default_rng(9)
-    graph = case.make_graph(rng, 300, 5000, hub=500)
+    graph = inputs.make_graph(rng, 300, 5000, hub=500)
     source = rng.normal(size=(5000, 72)).astype(np.float32)
     want = reference.spmm_f32(graph, source, None, 0.5, None, 0.0)
     for num_threads in (1, 2, None):
-        compare.equal(kernels.spmm_f32(graph, source, scale=0.5, num_threads=num_threads), want)
+        subject.equal(subject.call(graph, source, scale=0.5, num_threads=num_threads), want, f"threads={num_threads}")

@@ -1,0 +1,114 @@
+"""What a run may need, checked against what there is before it begins: int32 sums and memory."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from smoothbit.engine.graph import PreparedGraph
+from smoothbit.errors import ArgumentError, MemoryLimitError
+from smoothbit.formats.coding import delta_grid
+from smoothbit.formats.packed_tensor import PackedTensor
+from smoothbit.formats.plan_reader import value_law, value_widths
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
+from smoothbit.kernels import aligned_row_bytes, check_accumulator
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.features import Features
+
+NEGLIGIBLE_BYTES = 1 << 26
+"""Runs that need less are not compared with the free memory: asking for it takes as long as they do."""
+MEMORY_TABLE = Path("/proc/meminfo")
+
+
+def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
+    """Prove that no int32 accumulator of `plan` can overflow on this graph.
+
+    Raises:
+        ArgumentError: terms x codes x weights may exceed 2**31 - 1; the message names the operation.
+    """
+    for index, op in enumerate(plan.ops):
+        try:
+            if isinstance(op, LinearOp) and isinstance(op.weight, PackedTensor):
+                _check_product(plan, op, op.weight, features)
+            elif isinstance(op, (DiffuseOp, ElasticOp)):
+                _check_propagation(op, graph)
+        except ArgumentError as error:
+            raise ArgumentError(f"Operation {index + 1} ({op.kind}) of the model: {error}") from error
+
+
+def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Features) -> None:
+    source = plan.ops[op.source - 1]
+    if isinstance(source, FeaturesOp) and source.law is not None and not isinstance(features.matrix, np.ndarray):
+        terms = int(features.matrix.row_lengths.max(initial=0))
+        check_accumulator(terms, weight.law.qmax, _largest_integer(source.law))
+        return
+    law = value_law(source)
+    if law is not None:
+        check_accumulator(weight.num_rows, weight.law.qmax, law.qmax)
+
+
+def _largest_integer(law: AffineLaw) -> int:
+    """Return the largest magnitude of ``divisor * code - zero_point``, the integer of a stored entry."""
+    zero_point = int(law.zero_point[0])
+    return max(abs(zero_point), abs(law.divisor * law.qmax - zero_point))
+
+
+def _check_propagation(op: DiffuseOp | ElasticOp, graph: PreparedGraph) -> None:
+    deltas = op.deltas if isinstance(op, DiffuseOp) else ()
+    check_accumulator(graph.max_degree, _largest_code(op.message, *op.updates, *deltas))
+    if isinstance(op, DiffuseOp):
+        if op.coding == "delta":
+            check_accumulator(graph.max_degree, delta_grid(op).bounds[-1])
+        return
+    if any(op.duals):
+        # A node may have more edges than entries in its row: those that only the other end lists.
+        check_accumulator(int(graph.incidence.transposed.row_lengths.max(initial=0)), _largest_code(*op.duals))
+
+
+def _largest_code(*laws: AffineLaw | None) -> int:
+    return max((law.qmax for law in laws if law is not None), default=0)
+
+
+def check_memory(plan: Plan, num_nodes: int) -> None:
+    """Refuse a run whose values alone are larger than the memory that is free.
+
+    Raises:
+        MemoryLimitError: they are.
+    """
+    needed = least_bytes(plan, num_nodes)
+    if needed < NEGLIGIBLE_BYTES:
+        return
+    free = free_bytes()
+    if free is not None and needed > free:
+        raise MemoryLimitError(
+            f"Expected at least {needed} bytes of free memory for this model on {num_nodes} nodes (got {free}). "
+            "Free some, use a model of fewer bits, or run on parts of the graph."
+        )
+
+
+def least_bytes(plan: Plan, num_nodes: int) -> int:
+    """Return a lower bound of the bytes that a run allocates: the value of each operation.
+
+    Args:
+        plan: Validated plan.
+        num_nodes: N.
+    """
+    row_bytes = 0
+    for op, width in zip(plan.ops, value_widths(plan), strict=True):
+        if not isinstance(op, FeaturesOp):  # sparse ones take what their entries take
+            law = value_law(op)
+            row_bytes += 4 * width if law is None else aligned_row_bytes(width, law.num_bits)
+    return num_nodes * row_bytes
+
+
+def free_bytes() -> int | None:
+    """Return the bytes that new allocations may take without swapping, or None where the system does not tell."""
+    try:
+        lines = MEMORY_TABLE.read_text().splitlines()
+    except OSError:
+        return None
+    for line in lines:
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) * 1024
+    return None
