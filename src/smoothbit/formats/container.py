@@ -31,7 +31,8 @@ from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray, UInt8Array
 
 LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 100_000_000
+MAX_HEADER_BYTES = 1_000_000
+"""Parsed JSON takes up to 46 bytes for each byte of text: what a refused file may cost stays below 64 MB."""
 MAX_RANK = 8
 MAX_EXTENT = (1 << 63) - 1
 DTYPES: dict[str, np.dtype[np.generic]] = {
@@ -71,7 +72,7 @@ def encode_header(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) 
     """Return length and header: metadata by key, tensors by falling item size, then name.
 
     Raises:
-        ArgumentError: a tensor has a dtype the container does not hold.
+        ArgumentError: a tensor has a dtype the container does not hold, or the header is too long to be read.
     """
     names = {dtype: name for name, dtype in DTYPES.items()}
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
@@ -85,6 +86,9 @@ def encode_header(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) 
         begin = end
     text = to_json(header).encode("ascii")
     text += b" " * (-len(text) % LENGTH_BYTES)
+    if len(text) > MAX_HEADER_BYTES:
+        rule = f"at most {MAX_HEADER_BYTES} bytes"
+        raise ArgumentError(expected("header", rule, len(text), "Shorten `info.training`, or use fewer steps"))
     return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 
@@ -100,7 +104,7 @@ def write_container(path: str | Path, tensors: Mapping[str, AnyArray], metadata:
         metadata: String metadata.
 
     Raises:
-        ArgumentError: a tensor has another dtype.
+        ArgumentError: a tensor has another dtype, or the metadata is too long.
         OSError: the folder cannot be written.
     """
     path = Path(path)

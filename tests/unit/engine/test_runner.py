@@ -71,6 +71,14 @@ def test_packed_scores_are_refused(prepared):
         run_plan(plan, prepared, binary_features(), KernelBackend())
 
 
+@pytest.mark.parametrize("law", [None, per_tensor_law(2, 1.0)], ids=["float32", "codes"])
+def test_sparse_features_that_are_no_product_are_refused(prepared, law):
+    plan = Plan((FeaturesOp(0, 20, law), LinearOp(1, np.eye(20, dtype=np.float32), None, False, None)), scores=2)
+    plan = plan if law else replace(plan, scores=1)
+    with pytest.raises(ArgumentError, match=r"Expected `features` to be dense, as value\d reads them whole"):
+        run_plan(plan, prepared, binary_features(), KernelBackend())
+
+
 def test_accumulator_that_could_overflow_is_refused(prepared):
     depth = 2**31 // (255 * 255) + 1
     weight = PackedTensor(np.zeros((depth, 1), np.uint8), 1, per_tensor_law(8, 1.0))

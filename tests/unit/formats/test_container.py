@@ -125,7 +125,7 @@ def test_file_shorter_than_its_header(tmp_path, content, match):
 
 
 def test_header_length_is_capped(tmp_path):
-    with pytest.raises(HeaderError, match=r"`header length` to be at most 100000000 \(got 1152921504606846976\)"):
+    with pytest.raises(HeaderError, match=r"`header length` to be at most 1000000 \(got 1152921504606846976\)"):
         read_container(save(tmp_path / "a", b"{}", length=1 << 60))
 
 
@@ -187,3 +187,9 @@ def test_header_refusals(tmp_path, header, error, match):
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_container(tmp_path / "nothing")
+
+
+def test_header_that_no_reader_takes_is_not_written(tmp_path):
+    with pytest.raises(ArgumentError, match=r"`header` to be at most 1000000 bytes \(got 1000\d{3}\)"):
+        write_container(tmp_path / "x", {}, {"info": "x" * 1_000_000})
+    assert not list(tmp_path.iterdir())

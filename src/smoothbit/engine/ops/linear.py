@@ -137,9 +137,9 @@ def _product_f32(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     if isinstance(source, SparseValues):
         product = context.backend.spmm_f32(source.matrix, op.weight, source.row_scale, 1.0)
     else:
-        dense = source.dequantize() if isinstance(source, PackedTensor) else source
-        assert isinstance(dense, np.ndarray)
-        product = context.backend.matmul_f32(dense, op.weight)
+        dense = context.dense(op.source)
+        values = dense.dequantize() if isinstance(dense, PackedTensor) else dense
+        product = context.backend.matmul_f32(values, op.weight)
     channels = op.weight.shape[1]
     epilogue = Epilogue(channels, col_bias=op.bias, terms=(term(product, 1.0),), has_relu=op.has_relu, output=op.output)
     return context.backend.combine(num_rows(product), epilogue)
