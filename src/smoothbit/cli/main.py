@@ -11,6 +11,7 @@ import typer
 from smoothbit import __version__
 from smoothbit.cli.lazy import LazyGroup
 from smoothbit.cli.options import is_debug, set_debug
+from smoothbit.cli.printable import printable
 from smoothbit.errors import MissingExtraError, SmoothbitError
 
 OPTIONAL_MODULES = {
@@ -63,7 +64,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except (SmoothbitError, OSError, ModuleNotFoundError) as error:
         if is_debug():
             raise
-        sys.stderr.write(f"Error: {_message(error)}\n")
+        sys.stderr.write(f"Error: {printable(_message(error))}\n")
         sys.exit(1)
 
 

@@ -36,13 +36,13 @@ class Output:
 
     def __init__(self, json_path: Path | None) -> None:
         self.json_path = json_path
-        self.console = Console(stderr=json_path == STDOUT, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=json_path == STDOUT, highlight=False, soft_wrap=True, markup=False)
         if not self.console.is_terminal:
             self.console.width = FILE_WIDTH
 
     def print(self, *things: Any, style: str | None = None) -> None:
-        """Print text or tables for people."""
-        self.console.print(*things, style=style, markup=style is None)
+        """Print text or tables for people; what looks like markup, e.g. in the name of a folder, is text."""
+        self.console.print(*things, style=style)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result where `--json` says."""
