@@ -13,6 +13,7 @@
     |-- KernelUnavailableError            the requested ISA or kernel is not on this machine
     |-- DatasetError                      a dataset cannot be found or is inconsistent
     |-- RunError                          a run folder cannot be used or resumed
+    |-- WriteError (OSError)              a file cannot be written
     |-- bench.MismatchError               a measured side computes something else than it should
     |-- bench.PeerSkippedError            a peer does not run here; its text is the reason
     `-- MissingExtraError (ImportError)   an optional package is not installed
@@ -73,6 +74,10 @@ class DatasetError(SmoothbitError):
 
 class RunError(SmoothbitError):
     """A run folder cannot be used or resumed."""
+
+
+class WriteError(SmoothbitError, OSError):
+    """A file cannot be written; what stood at its place is as it was."""
 
 
 class MissingExtraError(SmoothbitError, ImportError):

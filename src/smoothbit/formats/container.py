@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from smoothbit.atomic_file import atomic_file
 from smoothbit.errors import (
     ArgumentError,
     HeaderError,
@@ -95,8 +95,7 @@ def encode_header(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) 
 def write_container(path: str | Path, tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) -> None:
     """Write a file that is either complete or not there.
 
-    The bytes go to a temporary name in the same folder, are synced, and then renamed; on
-    failure the temporary file is removed and a file that stood at `path` stays as it was.
+    See `atomic_file`: on failure a file that stood at `path` stays as it was.
 
     Args:
         path: Target.
@@ -105,21 +104,13 @@ def write_container(path: str | Path, tensors: Mapping[str, AnyArray], metadata:
 
     Raises:
         ArgumentError: a tensor has another dtype, or the metadata is too long.
-        OSError: the folder cannot be written.
+        WriteError: the folder cannot be written, or the disk is full.
     """
-    path = Path(path)
     header = encode_header(tensors, metadata)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(header)
-            for name in _file_order(tensors):
-                file.write(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        file.write(header)
+        for name in _file_order(tensors):
+            file.write(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
 
 
 def read_container(path: str | Path, *, mmap: bool = True) -> Container:

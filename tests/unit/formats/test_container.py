@@ -15,6 +15,7 @@ from smoothbit.errors import (
     TensorError,
     TruncatedFileError,
     ValueRangeError,
+    WriteError,
 )
 from smoothbit.formats.container import encode_header, read_container, write_container
 
@@ -91,7 +92,7 @@ def test_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(WriteError, match=r"a to be writable \(got disk full\)"):
         write_container(path, TENSORS, {})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a"]
