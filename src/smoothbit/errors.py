@@ -16,6 +16,7 @@
     |-- PluginError                       an installed plugin cannot be imported, or claims a name that is taken
     |-- MemoryLimitError (MemoryError)    a run needs more memory than there is
     |-- InvariantError (AssertionError)   a checked quantizer, propagation or kernel breaks a rule of its family
+    |-- WriteError (OSError)              a file cannot be written
     |-- bench.MismatchError               a measured side computes something else than it should
     |-- bench.PeerSkippedError            a peer does not run here; its text is the reason
     `-- MissingExtraError (ImportError)   an optional package is not installed
@@ -88,6 +89,10 @@ class MemoryLimitError(SmoothbitError, MemoryError):
 
 class InvariantError(SmoothbitError, AssertionError):
     """A checked quantizer, propagation or kernel breaks a rule of its family."""
+
+
+class WriteError(SmoothbitError, OSError):
+    """A file cannot be written; what stood at its place is as it was."""
 
 
 class MissingExtraError(SmoothbitError, ImportError):

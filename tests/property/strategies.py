@@ -126,7 +126,7 @@ def graph_files(draw):
 def models(draw):
     """A model: features, one to three linear layers, a propagation with float32 scores."""
     widths = draw(st.lists(st.integers(1, 9), min_size=2, max_size=4))
-    ops = [FeaturesOp(0, widths[0], None)]
+    ops = [FeaturesOp(0, widths[0], draw(laws(widths[0], st.just("per_tensor"))))]
     for source, (depth, width) in enumerate(pairwise(widths), start=1):
         weight = draw(packed_tensors(depth, width) | st.just(np.ones((depth, width), np.float32)))
         bias = draw(st.none() | st.just(np.arange(width, dtype=np.float32)))
@@ -148,7 +148,7 @@ def diffusions(draw, source, width):
 
     is_corrected = draw(st.booleans())
     factors = st.floats(-1, 1, width=32)
-    coefficients = st.floats(allow_nan=False, allow_infinity=False)
+    coefficients = st.floats(-3e38, 3e38)
     return DiffuseOp(
         source,
         steps,

@@ -14,7 +14,7 @@ import smoothbit
 ROOT = Path(smoothbit.__file__).parent
 # Lowest first; a unit may import units on its own line or below.
 LAYERS = [
-    {"errors", "registry", "typing", "__init__"},
+    {"errors", "registry", "typing", "atomic_file", "__init__"},
     {"numerics"},
     {"formats"},
     {"kernels"},
@@ -27,7 +27,7 @@ LAYERS = [
     {"bench", "report"},
     {"cli", "__main__", "testing"},
 ]
-TORCH_FREE = ("errors", "registry", "typing", "numerics", "formats", "kernels", "engine")
+TORCH_FREE = ("errors", "registry", "typing", "atomic_file", "numerics", "formats", "kernels", "engine")
 
 
 def _unit(path: Path) -> str:

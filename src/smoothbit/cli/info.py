@@ -10,6 +10,7 @@ import typer
 from smoothbit.cli.options import DebugOption, JsonOption
 from smoothbit.cli.output import Output, human_bytes, make_table
 from smoothbit.cli.plan_table import float32_bytes, plan_rows
+from smoothbit.cli.printable import printable
 from smoothbit.formats import PackedFeatures, PackedModel, model_bytes, read_graph, read_model
 from smoothbit.formats.container import read_container
 from smoothbit.kernels import isa
@@ -38,9 +39,11 @@ def _model(path: Path, model: PackedModel, output: Output) -> dict[str, Any]:
     ratio = full / parts["total"]
     width = "FP32" if about.num_bits == 32 else f"INT{about.num_bits} ({about.quantizer})"
     output.print(
-        f"{path}: {about.model} {width}, propagation {about.propagation}, "
-        f"trained on {about.dataset} ({about.split}), {about.num_classes} classes, "
-        f"smoothbit {about.library_version}"
+        printable(
+            f"{path}: {about.model} {width}, propagation {about.propagation}, "
+            f"trained on {about.dataset} ({about.split}), {about.num_classes} classes, "
+            f"smoothbit {about.library_version}"
+        )
     )
     table = make_table("Plan", dict.fromkeys(("value", "operation", "shape", "bits"), "left"))
     for row in rows:
@@ -75,6 +78,6 @@ def _graph(path: Path, output: Output) -> dict[str, Any]:
     }  # fmt: skip
     table = make_table(f"{path}: graph", {"what": "left", "value": "right"})
     for name, value in result.items():
-        table.add_row(name, str(value))
+        table.add_row(name, printable(str(value)))
     output.print(table)
     return result

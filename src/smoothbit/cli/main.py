@@ -11,6 +11,7 @@ import typer
 from smoothbit import __version__
 from smoothbit.cli.lazy import LazyGroup
 from smoothbit.cli.options import is_debug, set_debug
+from smoothbit.cli.printable import printable
 from smoothbit.errors import MissingExtraError, SmoothbitError
 
 OPTIONAL_MODULES = {
@@ -26,6 +27,9 @@ OPTIONAL_MODULES = {
     "jinja2": ("jinja2", "report"),
 }
 """Modules that come with an extra: package and extra."""
+
+INTERRUPTED = 130
+"""Exit code that the parser gives a command after Ctrl-C."""
 
 application = typer.Typer(
     cls=LazyGroup,
@@ -52,7 +56,7 @@ def root(
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 for success, 1 for failure, 2 for wrong usage.
+    """Run the command line and exit: 0 for success, 1 for failure, 2 for wrong usage, 130 after Ctrl-C.
 
     Args:
         arguments: Words after the program's name, or None for those of this process.
@@ -60,10 +64,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     set_debug(False)
     try:
         typer.main.get_command(application)(arguments, prog_name="smoothbit")
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            sys.stderr.write("Interrupted: no file is half-written; train, compare and demo go on when given again.\n")
+        raise
     except (SmoothbitError, OSError, ModuleNotFoundError) as error:
         if is_debug():
             raise
-        sys.stderr.write(f"Error: {_message(error)}\n")
+        sys.stderr.write(f"Error: {printable(_message(error))}\n")
         sys.exit(1)
 
 

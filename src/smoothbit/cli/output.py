@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +19,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+from smoothbit.atomic_file import atomic_file
 
 STDOUT = Path("-")
 FILE_WIDTH = 160
@@ -36,13 +37,13 @@ class Output:
 
     def __init__(self, json_path: Path | None) -> None:
         self.json_path = json_path
-        self.console = Console(stderr=json_path == STDOUT, highlight=False, soft_wrap=True)
+        self.console = Console(stderr=json_path == STDOUT, highlight=False, soft_wrap=True, markup=False)
         if not self.console.is_terminal:
             self.console.width = FILE_WIDTH
 
     def print(self, *things: Any, style: str | None = None) -> None:
-        """Print text or tables for people."""
-        self.console.print(*things, style=style, markup=style is None)
+        """Print text or tables for people; what looks like markup, e.g. in the name of a folder, is text."""
+        self.console.print(*things, style=style)
 
     def finish(self, result: Mapping[str, Any]) -> None:
         """Write the result where `--json` says."""
@@ -91,22 +92,6 @@ def progress_bar(description: str, total: int) -> Iterator[Callable[[int, str], 
             progress.update(task, completed=completed, state=state)
 
         yield advance
-
-
-@contextmanager
-def atomic_file(path: Path) -> Iterator[IO[bytes]]:
-    """Open a temporary file that takes the name `path` when the `with` block ends well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        temporary = Path(file.name)
-        try:
-            yield file.file
-            file.flush()
-            temporary.chmod(0o644)
-            temporary.replace(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
 
 
 def human_bytes(count: int) -> str:

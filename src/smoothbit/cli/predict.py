@@ -9,8 +9,9 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
+from smoothbit.atomic_file import atomic_file
 from smoothbit.cli.options import DataRootOption, DebugOption, JsonOption, ThreadsOption
-from smoothbit.cli.output import Output, atomic_file
+from smoothbit.cli.output import Output
 from smoothbit.data import Dataset, load_dataset
 from smoothbit.engine import Model, PreparedGraph, Result, load
 from smoothbit.errors import ArgumentError

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from smoothbit.atomic_file import atomic_file
 from smoothbit.errors import (
     ArgumentError,
     HeaderError,
@@ -31,7 +31,8 @@ from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray, UInt8Array
 
 LENGTH_BYTES = 8
-MAX_HEADER_BYTES = 100_000_000
+MAX_HEADER_BYTES = 1_000_000
+"""Parsed JSON takes up to 46 bytes for each byte of text: what a refused file may cost stays below 64 MB."""
 MAX_RANK = 8
 MAX_EXTENT = (1 << 63) - 1
 DTYPES: dict[str, np.dtype[np.generic]] = {
@@ -71,7 +72,7 @@ def encode_header(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) 
     """Return length and header: metadata by key, tensors by falling item size, then name.
 
     Raises:
-        ArgumentError: a tensor has a dtype the container does not hold.
+        ArgumentError: a tensor has a dtype the container does not hold, or the header is too long to be read.
     """
     names = {dtype: name for name, dtype in DTYPES.items()}
     header: dict[str, object] = {"__metadata__": dict(sorted(metadata.items()))}
@@ -85,14 +86,16 @@ def encode_header(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) 
         begin = end
     text = to_json(header).encode("ascii")
     text += b" " * (-len(text) % LENGTH_BYTES)
+    if len(text) > MAX_HEADER_BYTES:
+        rule = f"at most {MAX_HEADER_BYTES} bytes"
+        raise ArgumentError(expected("header", rule, len(text), "Shorten `info.training`, or use fewer steps"))
     return len(text).to_bytes(LENGTH_BYTES, "little") + text
 
 
 def write_container(path: str | Path, tensors: Mapping[str, AnyArray], metadata: Mapping[str, str]) -> None:
     """Write a file that is either complete or not there.
 
-    The bytes go to a temporary name in the same folder, are synced, and then renamed; on
-    failure the temporary file is removed and a file that stood at `path` stays as it was.
+    See `atomic_file`: on failure a file that stood at `path` stays as it was.
 
     Args:
         path: Target.
@@ -100,22 +103,14 @@ def write_container(path: str | Path, tensors: Mapping[str, AnyArray], metadata:
         metadata: String metadata.
 
     Raises:
-        ArgumentError: a tensor has another dtype.
-        OSError: the folder cannot be written.
+        ArgumentError: a tensor has another dtype, or the metadata is too long.
+        WriteError: the folder cannot be written, or the disk is full.
     """
-    path = Path(path)
     header = encode_header(tensors, metadata)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        with temporary.open("xb") as file:
-            file.write(header)
-            for name in _file_order(tensors):
-                file.write(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_file(path) as file:
+        file.write(header)
+        for name in _file_order(tensors):
+            file.write(np.ascontiguousarray(tensors[name]).reshape(-1).view(np.uint8).data)
 
 
 def read_container(path: str | Path, *, mmap: bool = True) -> Container:

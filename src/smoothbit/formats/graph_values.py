@@ -1,4 +1,4 @@
-"""Checks of a graph file's arrays, in blocks, so that a memory-mapped graph never sits in memory."""
+"""Checks of a file's arrays, in blocks, so that a memory-mapped graph never sits in memory."""
 
 from __future__ import annotations
 
@@ -73,8 +73,9 @@ def check_finite(values: Float32Array, name: str) -> None:
     Raises:
         ValueRangeError: one is.
     """
-    for block in _blocks(values):
-        part = values[block]
+    flat = values.reshape(-1)
+    for block in _blocks(flat):
+        part = flat[block]
         finite = np.isfinite(part)
         if not finite.all():
             raise ValueRangeError(expected(f"tensor {name}", "finite", float(part[~finite][0])))

@@ -26,6 +26,8 @@ MAX_PHASE = 256.0
 MIN_SCALE = 2.0**-126
 MAX_SCALE = 2.0**118
 MAX_COUNT = (1 << 31) - 1
+MAX_LAWS = 1 << 15
+"""A law takes 5 bytes of a file and about 600 of memory."""
 RUN_FIELDS = 7
 
 LawKey = tuple[object, ...]
@@ -87,6 +89,9 @@ def read_laws(record: Record, shelf: TensorShelf) -> tuple[AffineLaw, ...]:
     """
     field = record.path("laws")
     runs = [_Run(item, f"{field}[{k}]") for k, item in enumerate(record.items("laws"))]
+    num_laws = sum(run.count for run in runs)
+    if num_laws > MAX_LAWS:
+        raise ValueRangeError(expected(field, f"at most {MAX_LAWS} laws", num_laws))
     num_rows = sum(run.count * run.rows for run in runs)
     num_phases = sum(run.count * run.phases for run in runs)
     scale = phase = zero_point = np.zeros(0, np.float32)
@@ -96,7 +101,7 @@ def read_laws(record: Record, shelf: TensorShelf) -> tuple[AffineLaw, ...]:
     if num_phases:
         phase = shelf.take("phase", np.float32, (num_phases,))
     _check_numbers(scale, phase)
-    shifts = _read_shifts(record, sum(run.count for run in runs))
+    shifts = _read_shifts(record, num_laws)
     laws: list[AffineLaw] = []
     row = phase_row = 0
     for run in runs:

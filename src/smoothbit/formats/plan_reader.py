@@ -137,7 +137,7 @@ class _PlanReader:
 
     def _diffuse(self, record: Record, prefix: str) -> tuple[Op, int]:
         source, width = self._source(record)
-        self._check_common_law(source, record)
+        self._check_common_law(source, record, "source")
         steps = record.integer("num_steps", 1, MAX_STEPS)
         has_correction = record.flag("has_correction")
         lengths = (0, steps) if has_correction else (0,)
@@ -167,7 +167,7 @@ class _PlanReader:
 
     def _elastic(self, record: Record) -> tuple[Op, int]:
         source, width = self._source(record)
-        self._check_common_law(source, record)
+        self._check_common_law(source, record, "source")
         steps = record.integer("num_steps", 1, MAX_STEPS)
         norm = record.text("norm")
         if norm not in NORMS:
@@ -201,14 +201,15 @@ class _PlanReader:
         if self.widths[skip - 1] != width:
             rule = f"a value of {width} channels, as the source"
             raise ValueRangeError(expected(record.path("skip"), rule, self.widths[skip - 1]))
+        self._check_common_law(skip, record, "skip")
         return skip
 
-    def _check_common_law(self, source: int, record: Record) -> None:
-        """Check that what neighbours add up has one law for all nodes."""
+    def _check_common_law(self, source: int, record: Record, name: str) -> None:
+        """Check that what steps of propagation read has one law for all nodes."""
         law = value_law(self.ops[source - 1])
         if law is not None and law.granularity == "per_node":
             rule = "a value with one law for all nodes"
-            raise ValueRangeError(expected(record.path("source"), rule, law.granularity))
+            raise ValueRangeError(expected(record.path(name), rule, law.granularity))
 
     def _law(self, index: object, field: str, width: int, for_nodes: bool = False) -> AffineLaw | None:
         if index is None:
@@ -248,7 +249,12 @@ def _positive(record: Record, name: str) -> float:
 
 
 def _check_messages(op: DiffuseOp | ElasticOp, record: Record, inner: tuple[Laws, ...]) -> None:
-    """Check that a step either packs what it sends to neighbours, or is float32 throughout."""
+    """Check that a step either packs what it sends to neighbours, or is float32 throughout, and has all it uses."""
+    if isinstance(op, DiffuseOp) and op.coding == "plain" and (any(op.correction_self) or any(op.correction_aggregate)):
+        for name in ("deltas", "delta_aggregates"):
+            if not getattr(op, name):
+                rule = f"a list of {op.num_steps} laws where a correction is not 0"
+                raise SchemaError(expected(record.path(name), rule, 0))
     if op.message is None:
         if any(law is not None for laws in (*inner, op.updates) for law in laws):
             raise ValueRangeError(expected(record.path("message"), "a law, as other laws are", None))
@@ -258,7 +264,7 @@ def _check_messages(op: DiffuseOp | ElasticOp, record: Record, inner: tuple[Laws
         raise ValueRangeError(expected(record.path("updates"), rule, op.updates.index(None)))
     if isinstance(op, DiffuseOp) and op.correction_self and op.coding == "plain":
         needed = [k for k, factor in enumerate(op.correction_aggregate) if factor != 0]
-        if needed and (not op.deltas or any(op.deltas[k] is None for k in needed)):
+        if any(op.deltas[k] is None for k in needed):
             raise ValueRangeError(
                 expected(record.path("deltas"), "laws wherever correction_aggregate is not 0", needed[0])
             )

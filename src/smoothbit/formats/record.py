@@ -8,10 +8,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from smoothbit.errors import FormatError, SchemaError, TensorError, ValueRangeError, VersionError
+from smoothbit.formats.graph_values import check_finite
 from smoothbit.formats.wording import UPDATE, expected
 from smoothbit.typing import AnyArray
 
 MAX_EXACT_INT = 1 << 53
+MAX_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 class Record:
@@ -56,11 +58,13 @@ class Record:
         """Return a string.
 
         Raises:
-            SchemaError: missing, or not a string.
+            SchemaError: missing, or not a string, or one with half a surrogate pair, which no output can take.
         """
         value = self.take(name)
         if not isinstance(value, str):
             raise SchemaError(expected(self.path(name), "a string", value))
+        if not value.isascii() and any("\ud800" <= character <= "\udfff" for character in value):
+            raise SchemaError(expected(self.path(name), "Unicode text", value))
         return value
 
     def optional_text(self, name: str) -> str | None:
@@ -92,17 +96,19 @@ class Record:
         return None if value is None else check_integer(value, self.path(name), low, high)
 
     def number(self, name: str) -> float:
-        """Return a finite number; integers must be exact in float64.
+        """Return a number that is finite in float32; integers must be exact in float64.
 
         Raises:
             SchemaError: missing, or not a number.
-            ValueRangeError: an integer beyond 2**53.
+            ValueRangeError: an integer beyond 2**53, or infinite in float32.
         """
         value = self.take(name)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise SchemaError(expected(self.path(name), "a number", value))
         if isinstance(value, int) and abs(value) > MAX_EXACT_INT:
             raise ValueRangeError(expected(self.path(name), "exact in float64", value))
+        if abs(value) > MAX_FLOAT32:
+            raise ValueRangeError(expected(self.path(name), "finite in float32", value))
         return float(value)
 
     def items(self, name: str) -> list[object]:
@@ -172,9 +178,7 @@ class TensorShelf:
             ValueRangeError: a value is NaN or infinite.
         """
         array = self.take(name, np.float32, shape)
-        finite = np.isfinite(array)
-        if not finite.all():
-            raise ValueRangeError(expected(f"tensor {name}", "finite", float(array[~finite][0])))
+        check_finite(array, name)
         return array
 
     def finish(self) -> None:

@@ -139,14 +139,15 @@ class AffineLaw:
             return values[:, None]
         if self.granularity == "per_tensor":
             return np.full(num_channels, values[0], dtype=np.float32)
-        repeated = np.repeat(values, self.group_size)[:num_channels] if self.granularity == "per_group" else values
         expected = -(-num_channels // self.group_size) if self.granularity == "per_group" else num_channels
         if len(values) != expected:
             raise ShapeError(
                 f"Expected `scale` to have {expected} elements for {num_channels} channels (got {len(values)}). "
                 f"Check the granularity '{self.granularity}'."
             )
-        return np.ascontiguousarray(repeated)
+        if self.granularity == "per_group":
+            return np.repeat(values, min(self.group_size, num_channels))[:num_channels]
+        return np.ascontiguousarray(values)
 
 
 def per_tensor_law(num_bits: int, scale: float, zero_point: float = 0.0, phase: float = 0.0) -> AffineLaw:

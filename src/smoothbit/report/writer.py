@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
+from smoothbit.atomic_file import atomic_file
 from smoothbit.errors import RunError
 from smoothbit.report.content import Report, Section
 from smoothbit.report.figures import to_png
@@ -34,6 +33,7 @@ def write_report(run_dir: str | Path, out: str | Path | None = None, into: Seque
     Raises:
         RunError: the folder holds no results that a report knows.
         ArgumentError: a marker of a file of `into` is wrong; nothing is written then.
+        WriteError: a file cannot be written; those before it are complete.
         MissingExtraError: matplotlib, plotly or jinja2 is not installed (at import of this module).
     """
     source = Path(run_dir)
@@ -56,7 +56,8 @@ def write_report(run_dir: str | Path, out: str | Path | None = None, into: Seque
         **filled,
     }
     for path, content in contents.items():
-        _replace(path, content)
+        with atomic_file(path) as file:
+            file.write(content)
     return list(contents)
 
 
@@ -84,13 +85,3 @@ def _tables(report: Report) -> str:
         parts += [to_markdown(table) for table in section.tables]
         parts += ["\n".join(f"- {note}" for note in section.notes) + "\n"] if section.notes else []
     return "\n".join(parts)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

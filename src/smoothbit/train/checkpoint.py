@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import safetensors
 import safetensors.torch
 from torch import Tensor
 
+from smoothbit.atomic_file import atomic_file
 from smoothbit.errors import RunError
 
 METADATA_KEY = "smoothbit"
@@ -32,21 +32,20 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, sections: Mapping[str, Mapping[str, Tensor]], content: Mapping[str, Any]) -> None:
-    """Write to a temporary name in the same folder, then rename.
-
-    The caller holds the folder's lock, so one temporary name serves every process; what a killed
-    one left there is overwritten.
+    """Write a file that is complete or not there; the caller holds the folder's lock.
 
     Args:
         path: Target.
         sections: Tensors by section and name; section names hold no "/".
         content: JSON-able values.
+
+    Raises:
+        WriteError: it cannot be written.
     """
     flat = {f"{section}/{name}": value for section, tensors in sections.items() for name, value in tensors.items()}
     text = json.dumps(content, allow_nan=False)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(safetensors.torch.save(flat, {METADATA_KEY: text}))
-    os.replace(temporary, path)
+    with atomic_file(path, is_sole_writer=True) as file:
+        file.write(safetensors.torch.save(flat, {METADATA_KEY: text}))
 
 
 def read_checkpoint(path: Path) -> Checkpoint:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from smoothbit import __version__
+from smoothbit.atomic_file import atomic_file
 from smoothbit.data.optional import optional_module
 from smoothbit.kernels import isa
 
@@ -115,7 +115,11 @@ def environment(num_threads: int) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write JSON to a temporary name, then rename it: the file is complete or not there."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n")
-    os.replace(temporary, path)
+    """Write JSON to a file that is complete or not there.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
+    text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+    with atomic_file(path) as file:
+        file.write(text.encode())

@@ -86,6 +86,21 @@ def test_missing_file_is_named(run: Run, tmp_path: Path) -> None:
     assert "none.smoothbit" in outcome.err
 
 
+@pytest.mark.parametrize("text", ["[/x]", "[red]", "\x1b[2J\x07"], ids=["closing tag", "tag", "terminal"])
+def test_names_in_a_file_are_shown_as_they_are(run: Run, trained: Path, tmp_path: Path, text: str) -> None:
+    packed = read_model(trained / "m.smoothbit")
+    write_model(tmp_path / "m", replace(packed, info=replace(packed.info, dataset=text)))
+    write_graph(tmp_path / "g", replace(read_graph(trained / "g.smoothbit"), name=text))
+    shown = text.replace("\x1b", "\\x1b").replace("\x07", "\\x07")
+    for words in (["info", tmp_path / "m"], ["info", tmp_path / "g"]):
+        outcome = run(*words)
+        assert outcome.code == 0
+        assert shown in outcome.out
+    outcome = run("predict", tmp_path / "m", "--out", tmp_path / "s.npz")
+    assert outcome.code == 1
+    assert shown in outcome.err
+
+
 def test_truncated_model_is_refused(run: Run, trained: Path, tmp_path: Path) -> None:
     content = (trained / "m.smoothbit").read_bytes()
     (tmp_path / "cut").write_bytes(content[:-10])

@@ -71,6 +71,12 @@ def test_packed_scores_are_refused(prepared):
         run_plan(plan, prepared, binary_features(), KernelBackend())
 
 
+def test_sparse_features_that_are_no_product_are_refused(prepared):
+    plan = Plan((FeaturesOp(0, 20, None),), scores=1)
+    with pytest.raises(ArgumentError, match=r"Expected `features` to be dense, as value\d reads them whole"):
+        run_plan(plan, prepared, binary_features(), KernelBackend())
+
+
 def test_accumulator_that_could_overflow_is_refused(prepared):
     depth = 2**31 // (255 * 255) + 1
     weight = PackedTensor(np.zeros((depth, 1), np.uint8), 1, per_tensor_law(8, 1.0))

@@ -15,6 +15,7 @@ from smoothbit.errors import (
     TensorError,
     TruncatedFileError,
     ValueRangeError,
+    WriteError,
 )
 from smoothbit.formats.container import encode_header, read_container, write_container
 
@@ -91,7 +92,7 @@ def test_old_file_stays_when_writing_fails(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(os, "fsync", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(WriteError, match=r"a to be writable \(got disk full\)"):
         write_container(path, TENSORS, {})
     assert path.read_bytes() == before
     assert os.listdir(tmp_path) == ["a"]
@@ -125,7 +126,7 @@ def test_file_shorter_than_its_header(tmp_path, content, match):
 
 
 def test_header_length_is_capped(tmp_path):
-    with pytest.raises(HeaderError, match=r"`header length` to be at most 100000000 \(got 1152921504606846976\)"):
+    with pytest.raises(HeaderError, match=r"`header length` to be at most 1000000 \(got 1152921504606846976\)"):
         read_container(save(tmp_path / "a", b"{}", length=1 << 60))
 
 
@@ -187,3 +188,9 @@ def test_header_refusals(tmp_path, header, error, match):
 def test_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_container(tmp_path / "nothing")
+
+
+def test_header_that_no_reader_takes_is_not_written(tmp_path):
+    with pytest.raises(ArgumentError, match=r"`header` to be at most 1000000 bytes \(got 1000\d{3}\)"):
+        write_container(tmp_path / "x", {}, {"info": "x" * 1_000_000})
+    assert not list(tmp_path.iterdir())

@@ -19,7 +19,9 @@ def test_values_read_back_exactly(value):
         ("[NaN]", HeaderError, r"without NaN and Infinity \(got 'NaN'\)"),
         ("-Infinity", HeaderError, r"got '-Infinity'"),
         ("1e999", ValueRangeError, r"JSON with finite numbers \(got '1e999'\)"),
-        ("[" * 200_000, HeaderError, "JSON of bounded nesting"),
+        ("[" * 200_000, HeaderError, r"JSON of at most 64 levels \(got 'RecursionError'\)"),
+        ("[" * 65 + "]" * 65, HeaderError, r"JSON of at most 64 levels \(got 'more'\)"),
+        ('{"a":' * 65 + "1" + "}" * 65, HeaderError, "JSON of at most 64 levels"),
         ("{", HeaderError, "`plan` to be UTF-8 JSON"),
         ("1 2", HeaderError, "Extra data"),
         ("9" * 5000, HeaderError, "UTF-8 JSON"),
@@ -30,6 +32,10 @@ def test_values_read_back_exactly(value):
 def test_refusals(text, error, match):
     with pytest.raises(error, match=match):
         parse_json(text, "plan")
+
+
+def test_64_levels_are_read():
+    assert to_json(parse_json("[" * 64 + "]" * 64, "plan")) == "[" * 64 + "]" * 64
 
 
 def test_to_json_refuses_nan():

@@ -146,7 +146,18 @@ PACKED = {
         ValueRangeError,
         r"deltas` to be laws wherever .* not 0 \(got 1\)",
     ),
-    "no deltas": (set_op(3, deltas=[]), ValueRangeError, r"deltas` to be laws wherever .* not 0 \(got 1\)"),
+    "no deltas": (set_op(3, deltas=[]), SchemaError, r"deltas` to be a list of 2 laws where a correction is not 0"),
+    "no sums of deltas": (set_op(3, delta_aggregates=[]), SchemaError, r"delta_aggregates` to be a list of 2 laws"),
+    "huge coefficient": (
+        set_op(3, skip_weight=-1e39),
+        ValueRangeError,
+        r"skip_weight` to be finite in float32 \(got -1e\+39\)",
+    ),
+    "half a surrogate": (
+        lambda parts: parts.info.update(dataset="\ud800"),
+        SchemaError,
+        r"info.dataset` to be Unicode text \(got '\\ud800'\)",
+    ),
     "scores range": (set_plan(scores=5), ValueRangeError, r"plan.scores` to be in \[1, 4\] \(got 5\)"),
     "scores packed": (set_plan(scores=3), ValueRangeError, r"plan.scores` to be a float32 value \(got 3\)"),
     "embedding": (set_plan(embedding=0), ValueRangeError, r"plan.embedding` to be in \[1, 4\] \(got 0\)"),
@@ -158,6 +169,16 @@ RESIDUAL = {
     "skip raw": (set_op(3, skip=0), ValueRangeError, r"skip` to be in \[1, 3\] \(got 0\)"),
     "skip width": (set_op(3, skip=1), ValueRangeError, r"skip` to be a value of 2 channels, as the source \(got 3\)"),
     "skip null": (set_op(3, skip=None), SchemaError, r"skip` to be an integer \(got None\)"),
+    "skip of nodes": (
+        lambda parts: (
+            parts.plan["laws"].append([1, 2, "per_node", 2, 0, 1, 0]),
+            set_op(1, output=sum(run[0] for run in parts.plan["laws"]) - 1)(parts),
+            set_tensor("scale", np.append(parts.tensors["scale"], np.float32([1, 1])))(parts),
+            set_tensor("zero_point", np.append(parts.tensors["zero_point"], np.uint8([0, 0])))(parts),
+        ),
+        ValueRangeError,
+        r"ops\[3\].skip` to be a value with one law for all nodes \(got 'per_node'\)",
+    ),
     "relu number": (set_op(3, has_relu=1), SchemaError, r"has_relu` to be true or false \(got 1\)"),
 }
 

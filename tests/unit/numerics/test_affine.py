@@ -156,3 +156,8 @@ def test_law_must_fit_the_channels(granularity, group_size, expected):
     one = law(2, (1, 2), (0, 0), (0, 0), granularity=granularity, group_size=group_size)
     with pytest.raises(ShapeError, match=rf"`scale` to have {expected} elements for 5 channels \(got 2\)"):
         quantize(np.zeros((1, 5), np.float32), one)
+
+
+def test_group_wider_than_the_row_takes_no_memory():
+    wide = law(2, (3,), (0,), (0,), granularity="per_group", group_size=2**31 - 1)
+    assert wide.expand(wide.scale, 2).tolist() == [3, 3]

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
-from smoothbit.errors import ArgumentError, RunError
-from smoothbit.report import write_report, writer
+from smoothbit.errors import ArgumentError, RunError, WriteError
+from smoothbit.report import write_report
 from smoothbit.report.sources import read_results
 from smoothbit.report.writer import build_report
 from tests.unit.report.compare_rows import depth, one_dataset
@@ -35,8 +37,8 @@ def test_files_appear_whole_or_not_at_all(demo_dir, monkeypatch):
     def fail(*arguments):
         raise OSError("disk full")
 
-    monkeypatch.setattr(writer.os, "replace", fail)
-    with pytest.raises(OSError, match="disk full"):
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(WriteError, match=r"report.html to be writable \(got disk full\)"):
         write_report(demo_dir)
     assert [path.name for path in demo_dir.iterdir()] == ["demo.json"]
 

@@ -11,6 +11,7 @@ import numpy as np
 from smoothbit.engine.backend import Backend
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.values import Dense, Value, num_channels, num_rows, term
+from smoothbit.errors import ArgumentError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw
@@ -54,9 +55,17 @@ class Context:
             self.trace[f"{self.name}.{stage}"] = self._take(value, self.graph.order.places) if is_moved else value
 
     def dense(self, index: int) -> Dense:
-        """Return value `index`, which the plan's validation made dense."""
+        """Return value `index`, which only sparse features make another one than a dense value.
+
+        Raises:
+            ArgumentError: the features are sparse.
+        """
         value = self.values[index]
-        assert isinstance(value, (PackedTensor, np.ndarray))
+        if not isinstance(value, (PackedTensor, np.ndarray)):
+            raise ArgumentError(
+                f"Expected `features` to be dense, as {self.name} reads them whole (got sparse ones). "
+                "Pass `Features(features.to_dense())`."
+            )
         return value
 
     def enter(self, value: Dense) -> Dense:
