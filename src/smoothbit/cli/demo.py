@@ -29,7 +29,7 @@ def demo(
     bits: Annotated[str, typer.Option(help="Widths beside FP32.")] = "8,4,2",
     quantizer: Annotated[str, typer.Option(help=f"One of {', '.join(QUANTIZERS.names())}.")] = "qlr",
     propagation: Annotated[str, typer.Option(help="smp, appnp or gcn.")] = "smp",
-    epochs: Annotated[int, typer.Option(help="Epochs.")] = 100,
+    epochs: Annotated[int, typer.Option(help="Epochs.")] = 300,
     dropout: Annotated[float, typer.Option(help="Dropout probability.")] = 0.5,
     threads: Annotated[int, typer.Option(min=1, help="Threads of every side that is timed.")] = 1,
     budget: Annotated[float, typer.Option(help="Seconds of timing for each side.")] = 2.0,
