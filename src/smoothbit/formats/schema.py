@@ -8,7 +8,7 @@ with a law or float32. A law of None means float32 (the FP32 model uses the same
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, TypeAlias, get_args
 
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.numerics.affine import AffineLaw
@@ -152,8 +152,231 @@ class ElasticOp:
     updates: Laws
 
 
-Op: TypeAlias = FeaturesOp | LinearOp | DiffuseOp | ElasticOp
-OP_KINDS: dict[str, type] = {op.kind: op for op in (FeaturesOp, LinearOp, DiffuseOp, ElasticOp)}
+@dataclass(frozen=True)
+class AggregateOp:
+    """One step of message passing over the edges of the graph as they are given, or with self-loops.
+
+    Over the edges e from j to i of the chosen view, n_i of them, with factors w_e (1 unless weighted) and
+    r = 1, or deg^-1/2 when normalized: deg_i is the sum of the row's float weights, r is 0 where it is 0::
+
+        m_j = message(r_j x_j)
+        a_i = r_i sum_e w_e m_j             sum
+              sum_e w_e m_j / max(n_i, 1)   mean
+              max_e m_j, 0 for no edge      max
+        y_i = aggregate_weight a_i + self_weight m_i + skip_weight s_i + bias
+        out = output(relu(y))
+
+    Sums are exact integers. A weighted edge has w_e = t_i rint(w / t_i), where w is its float weight and
+    t_i = max |w| of the row / 127 (1 for a row of zeros): an integer in [-127, 127] and a factor of the row.
+
+    Args:
+        source: Value x [N, F].
+        reduce: "sum", "mean" or "max"; a max has no weights and is not normalized.
+        has_loops: Whether every node has exactly one self-loop (an existing one keeps its weight, others get 1),
+            or the edges are those given.
+        is_normalized: Whether r is deg^-1/2, as in GCN.
+        is_weighted: Whether the graph's edge weights are factors.
+        relation: Number of the relation whose edges count, or None for all.
+        message: Law of m, or None.
+        aggregate_weight: Factor of the aggregate.
+        self_weight: Factor of the node's own message, 0 for none.
+        skip: Value s [N, F] added, or None.
+        skip_weight: Its factor.
+        bias: [F] float32, or None.
+        has_relu: Whether negative values become 0.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "aggregate"
+    source: int
+    reduce: str
+    has_loops: bool
+    is_normalized: bool
+    is_weighted: bool
+    message: AffineLaw | None
+    relation: int | None = None
+    aggregate_weight: float = 1.0
+    self_weight: float = 0.0
+    skip: int | None = None
+    skip_weight: float = 0.0
+    bias: Float32Array | None = None
+    has_relu: bool = False
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class AttendOp:
+    """Attention over neighbours: softmax of edge scores, quantized, times packed messages.
+
+    For head h with channels c, edge j -> i, keys k_j and queries q_i::
+
+        e_ijh = leaky_relu(k_jh + q_ih)                       additive (GAT), k and q [N, H]
+                sum_c v_hc leaky_relu(k_jhc + q_ihc)          dynamic (GATv2), k and q [N, H C]
+                sum_c k_jhc q_ihc * scale                     dot (Transformer)
+        p_ijh = rint(255 exp(e_ijh - max_j e_ijh))            integer in [0, 255]
+        a_ih  = sum_j p_ijh message(x)_jh / sum_j p_ijh       0 for no edge; both sums exact
+        y_i   = [a_i1 .. a_iH] or their mean over heads, + bias
+        out   = output(relu(y))
+
+    Args:
+        source: Value x [N, H C].
+        queries: Value q; float32.
+        keys: Value k; float32.
+        num_heads: H.
+        score: "additive", "dynamic" or "dot".
+        has_loops: As in `AggregateOp`.
+        message: Law of the messages, or None.
+        slope: Negative slope of leaky_relu; 0 for dot.
+        scale: Factor of the scores; 1 unless dot.
+        vector: v [H C] float32 for dynamic, else None.
+        is_concatenated: Whether heads are side by side, or averaged.
+        bias: [H C] or [C] float32, or None.
+        has_relu: Whether negative values become 0.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "attend"
+    source: int
+    queries: int
+    keys: int
+    num_heads: int
+    score: str
+    has_loops: bool
+    message: AffineLaw | None
+    slope: float = 0.2
+    scale: float = 1.0
+    vector: Float32Array | None = None
+    is_concatenated: bool = True
+    bias: Float32Array | None = None
+    has_relu: bool = False
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class CombineOp:
+    """out = output(relu(bias + sum_k weights[k] * scale * x_k)): residual sums and batch normalisation.
+
+    Args:
+        sources: Values x_k [N, F], 1 to 4 of one width, added in this order; may repeat.
+        weights: Their factors.
+        scale: [F] float32 for each channel, or None for 1.
+        bias: [F] float32, or None.
+        has_relu: Whether negative values become 0.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "combine"
+    sources: tuple[int, ...]
+    weights: tuple[float, ...]
+    scale: Float32Array | None = None
+    bias: Float32Array | None = None
+    has_relu: bool = False
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class ConcatOp:
+    """Channels of several values side by side, or their elementwise maximum.
+
+    Args:
+        sources: Values [N, F_k], 1 or more, in this order.
+        is_max: Whether the maximum is taken instead; all widths are equal.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "concat"
+    sources: tuple[int, ...]
+    is_max: bool = False
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class ActivateOp:
+    """out = output(function(x)), elementwise, in float32 by a documented sequence of operations.
+
+    Args:
+        source: Value [N, F].
+        function: "leaky_relu", "prelu", "elu", "selu", "gelu", "silu", "sigmoid", "tanh" or "softplus".
+        slope: Negative slope of leaky_relu, alpha of elu; 0 for others.
+        slopes: [F] float32 for prelu, else None.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "activate"
+    source: int
+    function: str
+    slope: float = 0.0
+    slopes: Float32Array | None = None
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class NormalizeOp:
+    """Normalisation by statistics of the values themselves.
+
+    ::
+        row      (x - mean x) / sqrt(var x + eps) * scale + bias     over the channels of a node: LayerNorm
+        set      (x - mean x) / (sqrt(var x) + eps) * scale + bias   over all of a graph: PyG's LayerNorm(mode="graph")
+        graph    z = x - mean_scale * mean x                         over the nodes of a graph, each channel: GraphNorm
+                 z / sqrt(mean z^2 + eps) * scale + bias
+        length   x / max(|x|_2, eps)                                 of each node
+
+    Variances are biased. Sums run in float64 in the caller's order of nodes.
+
+    Args:
+        source: Value [N, F].
+        mode: "row", "set", "graph" or "length".
+        eps: > 0.
+        scale: [F] float32, or None.
+        bias: [F] float32, or None.
+        mean_scale: [F] float32 for "graph", else None.
+        has_relu: Whether negative values become 0.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "normalize"
+    source: int
+    mode: str
+    eps: float
+    scale: Float32Array | None = None
+    bias: Float32Array | None = None
+    mean_scale: Float32Array | None = None
+    has_relu: bool = False
+    output: AffineLaw | None = None
+
+
+@dataclass(frozen=True)
+class ReadoutOp:
+    """Reduce the nodes of each graph to one row; later values have one row for each graph.
+
+    Args:
+        source: Value [N, F] of nodes.
+        reduce: "sum", "mean" or "max"; 0 for a graph without nodes.
+        message: Law by which nodes are quantized before they are reduced, exactly; None for float32.
+        output: Law of the result, or None.
+    """
+
+    kind: ClassVar[str] = "readout"
+    source: int
+    reduce: str
+    message: AffineLaw | None = None
+    output: AffineLaw | None = None
+
+
+Op: TypeAlias = (
+    FeaturesOp
+    | LinearOp
+    | DiffuseOp
+    | ElasticOp
+    | AggregateOp
+    | AttendOp
+    | CombineOp
+    | ConcatOp
+    | ActivateOp
+    | NormalizeOp
+    | ReadoutOp
+)
+OP_KINDS: dict[str, type] = {op.kind: op for op in get_args(Op)}
 
 
 @dataclass(frozen=True)
