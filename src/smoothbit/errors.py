@@ -14,6 +14,7 @@
     |-- DatasetError                      a dataset cannot be found or is inconsistent
     |-- RunError                          a run folder cannot be used or resumed
     |-- PluginError                       an installed plugin cannot be imported, or claims a name that is taken
+    |-- UnsupportedError (TypeError)      a network has something that cannot be quantized or exported
     |-- MemoryLimitError (MemoryError)    a run needs more memory than there is
     |-- InvariantError (AssertionError)   a checked quantizer, propagation or kernel breaks a rule of its family
     |-- WriteError (OSError)              a file cannot be written
@@ -81,6 +82,10 @@ class RunError(SmoothbitError):
 
 class PluginError(SmoothbitError):
     """An installed plugin cannot be imported, or claims a name that is taken."""
+
+
+class UnsupportedError(SmoothbitError, TypeError):
+    """A network has something that cannot be quantized, or that the engine cannot run; the text names it."""
 
 
 class MemoryLimitError(SmoothbitError, MemoryError):
