@@ -78,6 +78,7 @@ class Quantizer(nn.Module, ABC):
         self.stage = stage
         self.num_values = 0
         self.is_observing: bool | None = None
+        self.is_bypassed = False
         self.register_buffer("is_initialised", torch.zeros((), dtype=torch.bool))
 
     @property
@@ -115,7 +116,9 @@ class Quantizer(nn.Module, ABC):
         return float(self.num_bits)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x^ of the shape of `x`; a tensor without elements passes through."""
+        """Return x^ of the shape of `x`; without elements, or when `is_bypassed`, `x` itself."""
+        if self.is_bypassed:
+            return x
         self.num_values = x.numel()
         if x.numel() == 0:
             return x
@@ -124,7 +127,8 @@ class Quantizer(nn.Module, ABC):
             self._observe(x.detach())
         if not self.is_initialised:
             raise ArgumentError(
-                "Expected the quantizer to have seen a batch (got none). Run one forward pass in training mode first."
+                "Expected the quantizer to have seen a batch (got none). "
+                "Run one forward pass inside `calibrate`, or in training mode, first."
             )
         return fake_quantize(x, self.torch_law())
 
