@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 _TRAINING = {
     "QuantConfig": "smoothbit.quant",
+    "bypass": "smoothbit.quant",
     "calibrate": "smoothbit.quant",
     "quantize_": "smoothbit.nn.conversion",
 }

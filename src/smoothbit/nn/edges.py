@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from smoothbit.errors import ArgumentError
 from smoothbit.kernels import spmm_f32
 from smoothbit.numerics.csr import CSR
 
@@ -90,7 +89,7 @@ class Edges:
 
     def total(self, values: Tensor) -> Tensor:
         """Return the sum of edge values [E] or [E, H] at each receiver [N, 1] or [N, H]."""
-        columns = values.reshape(len(values), -1)
+        columns = values[:, None] if values.dim() == 1 else values
         return columns.new_zeros(self.num_nodes[1], columns.shape[1]).index_add(0, self.targets, columns)
 
 
@@ -119,20 +118,14 @@ class _EdgeSum(torch.autograd.Function):
         if x is not None:
             products = grad.index_select(0, edges.targets) * x.index_select(0, edges.sources)
             num_groups = weight.shape[1] if weight.dim() == 2 else 1
-            grad_weight = products.view(len(weight), num_groups, -1).sum(dim=2).view_as(weight)
+            grad_weight = products.unflatten(1, (num_groups, -1)).sum(dim=2).view_as(weight)
         return grad_x, grad_weight, None
 
 
 def _rows(rows: Tensor, cols: Tensor, num_rows: int, num_cols: int) -> tuple[CSR, Tensor]:
     order = torch.argsort(rows.int(), stable=True)
-    counts = torch.bincount(rows, minlength=num_rows)
-    if len(counts) > num_rows:
-        raise ArgumentError(
-            f"Expected `edge_index` to be in [0, {num_rows}) (got {len(counts) - 1}). "
-            "Check the edge list against the number of nodes."
-        )
     indptr = torch.zeros(num_rows + 1, dtype=torch.int64)
-    torch.cumsum(counts, 0, out=indptr[1:])
+    torch.cumsum(torch.bincount(rows, minlength=num_rows), 0, out=indptr[1:])
     return CSR(indptr.numpy(), cols[order].int().numpy(), num_cols), order
 
 
@@ -140,8 +133,9 @@ def _product(rows: tuple[CSR, Tensor], x: Tensor, weight: Tensor | None) -> Tens
     csr, order = rows
     if weight is None:
         return _spmm(csr, x)
-    columns = weight.detach()[order].view(len(order), -1)
-    parts = x.detach().view(len(x), columns.shape[1], -1).unbind(1)
+    columns = weight.detach()[order]
+    columns = columns[:, None] if columns.dim() == 1 else columns
+    parts = x.detach().chunk(columns.shape[1], dim=1)
     sums = [
         _spmm(CSR(csr.indptr, csr.indices, csr.num_cols, column.contiguous().numpy()), part)
         for column, part in zip(columns.unbind(1), parts, strict=True)
@@ -157,5 +151,5 @@ def _spmm(csr: CSR, x: Tensor) -> Tensor:
 def _scaled(messages: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return messages
-    groups = weight.reshape(len(messages), -1, 1)
-    return (messages.view(len(messages), groups.shape[1], -1) * groups).reshape(messages.shape)
+    groups = weight[:, None] if weight.dim() == 1 else weight
+    return (messages.unflatten(1, (groups.shape[1], -1)) * groups[:, :, None]).flatten(1)

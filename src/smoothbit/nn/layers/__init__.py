@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from smoothbit.nn.layers.base import LAYERS as LAYERS
 from smoothbit.nn.layers.base import QuantLayer as QuantLayer
-from smoothbit.nn.layers.base import bypass as bypass
 from smoothbit.nn.layers.base import convert as convert
 from smoothbit.nn.layers.gat_conv import QuantGATConv as QuantGATConv
 from smoothbit.nn.layers.gcn_conv import QuantGCNConv as QuantGCNConv

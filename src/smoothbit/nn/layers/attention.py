@@ -55,7 +55,7 @@ class AttentionConv(QuantConv):
             p = p + (torch.round(p) - p).detach()
         total = edges.total(p).clamp(min=1.0)
         sums = edges.sum(self.messages(x, edges), functional.dropout(p, self.dropout, self.training))
-        means = sums.view(*total.shape, -1) / total[:, :, None]
+        means = sums.unflatten(1, (scores.shape[1], -1)) / total[:, :, None]
         return means.flatten(1) if self.concat else means.mean(dim=1)
 
     def emit_attend(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor, nn
@@ -36,7 +35,7 @@ class QuantLayer(nn.Module, ABC):
     class exchanged by `convert`: parameters, names, hooks and references to it live on.
 
     Attributes:
-        is_bypassed: Whether the layer computes in float32, as the layer it replaces (`bypass`).
+        is_bypassed: Whether the layer computes in float32, as the layer it replaces (`quant.bypass`).
     """
 
     is_bypassed = False
@@ -94,24 +93,6 @@ def convert(layer: nn.Module, quant: QuantConfig) -> QuantLayer:
     layer.attach(quant)
     layer.train(layer.training)
     return layer if device is None else layer.to(device)
-
-
-@contextmanager
-def bypass(model: nn.Module) -> Iterator[None]:
-    """Let a converted model compute in float32 inside the block: the network it was made from, with today's weights.
-
-    Example:
-        with bypass(model), torch.no_grad():
-            teacher = model(x, edge_index)
-    """
-    switched = [m for m in model.modules() if isinstance(m, (QuantLayer, Quantizer)) and not m.is_bypassed]
-    for module in switched:
-        module.is_bypassed = True
-    try:
-        yield
-    finally:
-        for module in switched:
-            module.is_bypassed = False
 
 
 def check_features(layer: nn.Module, x: Any) -> Tensor:

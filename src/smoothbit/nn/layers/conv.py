@@ -56,9 +56,10 @@ class QuantConv(QuantLayer):
 
         Raises:
             UnsupportedError: `edge_index` is a sparse matrix.
-            ArgumentError: `edge_index` is not [2, E] int64, or a degree of weights is negative.
+            ArgumentError: `edge_index` is not [2, E] int64 or names a node that there is not, or a degree of
+                weights is negative.
         """
-        edge_index = _checked(self, edge_index)
+        edge_index = _checked(self, edge_index, num_nodes)
         if has_loops:
             edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes[1])
         edges = Edges(edge_index[0], edge_index[1], num_nodes, edge_weight)
@@ -115,7 +116,7 @@ def as_pair(layer: QuantLayer, x: Any) -> Pair:
     return (check_features(layer, x),) * 2
 
 
-def _checked(layer: QuantLayer, edge_index: Any) -> Tensor:
+def _checked(layer: QuantLayer, edge_index: Any, num_nodes: tuple[int, int]) -> Tensor:
     name = type(layer).__name__
     if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
         got = edge_index.layout if isinstance(edge_index, Tensor) else type(edge_index).__name__
@@ -128,6 +129,14 @@ def _checked(layer: QuantLayer, edge_index: Any) -> Tensor:
             f"Expected `edge_index` of {name} to be int64 [2, E] (got {edge_index.dtype} {list(edge_index.shape)}). "
             "Pass the edges as PyG stores them."
         )
+    if edge_index.device.type == "cpu" and not torch.compiler.is_compiling() and edge_index.numel() > 0:
+        for ends, bound in zip(edge_index, num_nodes, strict=True):
+            low, high = torch.aminmax(ends)
+            if low < 0 or high >= bound:
+                raise ArgumentError(
+                    f"Expected `edge_index` of {name} to be in [0, {bound}) (got {int(low if low < 0 else high)}). "
+                    "Check the edge list against the number of nodes."
+                )
     return edge_index
 
 

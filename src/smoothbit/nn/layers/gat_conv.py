@@ -48,7 +48,7 @@ class QuantGATConv(AttentionConv, GATConv):
         x = self.input_quantizer(check_features(self, x))
         edges = self.read_edges(edge_index, None, (len(x), len(x)), has_loops=self.add_self_loops)
         h = self.lin.multiply(x)
-        heads = h.view(-1, self.heads, self.out_channels)
+        heads = h.unflatten(1, (self.heads, self.out_channels))
         keys, queries = (heads * self.att_src).sum(dim=-1), (heads * self.att_dst).sum(dim=-1)
         scores = keys.index_select(0, edges.sources) + queries.index_select(0, edges.targets)
         y = self.attend(h, functional.leaky_relu(scores, self.negative_slope), edges)

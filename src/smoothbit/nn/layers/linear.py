@@ -40,7 +40,7 @@ class AnyLinear(QuantLayer):
         self.input_quantizer = quant.make("inputs", self.weight.shape[1])
         self.weight_quantizer = quant.make("weights", self.weight.shape[0])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def apply_to(self, x: Tensor) -> Tensor:
         """Return y [*, F_out]."""
         if not x.is_floating_point():
             raise ArgumentError(
@@ -88,10 +88,18 @@ def vector(tensor: Tensor | None) -> Float32Array | None:
 class QuantLinear(AnyLinear, nn.Linear):
     """`torch.nn.Linear` in quantized form."""
 
+    def forward(self, input: Tensor) -> Tensor:
+        """Return y [*, F_out]."""
+        return self.apply_to(input)
+
 
 @register(Linear)
 class QuantPyGLinear(AnyLinear, Linear):
     """`torch_geometric.nn.Linear` in quantized form."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return y [*, F_out]."""
+        return self.apply_to(x)
 
 
 def convert_inner(layer: nn.Module, quant: QuantConfig) -> None:
