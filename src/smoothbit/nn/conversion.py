@@ -8,23 +8,22 @@ from fnmatch import fnmatchcase
 from typing import TypeAlias
 
 from torch import nn
-from torch_geometric.nn import JumpingKnowledge
+from torch_geometric.nn import MLP, JumpingKnowledge
 from torch_geometric.nn import Sequential as PyGSequential
 from torch_geometric.nn.models.basic_gnn import BasicGNN
 from torch_geometric.utils._trim_to_layer import TrimToLayer
 
 from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.nn.conversion_report import ModuleRow, Report
-from smoothbit.nn.layers import LAYERS, PLAIN, QuantLayer, convert
+from smoothbit.nn.layers import LAYERS, PLAIN, QuantModule, convert
 from smoothbit.nn.layers.base import check_option
-from smoothbit.nn.layers.plain import CONTAINERS
 from smoothbit.quant import QUANTIZERS, QuantConfig, Quantizer
 from smoothbit.registry import nearest_name
 
 WIDTHS = {f"int{bits}": bits for bits in (8, 4, 2, 1)}
 """Short names of configurations: everything at that width, with this library's recipe for low bits."""
 
-TRANSPARENT = (BasicGNN, TrimToLayer, PyGSequential, *CONTAINERS, nn.ModuleList, nn.ModuleDict)
+TRANSPARENT = (BasicGNN, TrimToLayer, PyGSequential, MLP, nn.Sequential, nn.ModuleList, nn.ModuleDict)
 """Classes whose parts are looked at one by one."""
 
 Config: TypeAlias = QuantConfig | str | None
@@ -61,7 +60,7 @@ def quantize_(
         report = quantize_(model, "int8", overrides={"conv1": "int4", "head": None})
         print(report)
     """
-    if any(isinstance(module, (QuantLayer, Quantizer)) for module in model.modules()):
+    if any(isinstance(module, (QuantModule, Quantizer)) for module in model.modules()):
         raise ArgumentError(
             f"Expected `model` to be a network in float32 (got {type(model).__name__} with quantized layers). "
             "Build it anew and load its weights, then call `quantize_` once."
@@ -114,11 +113,11 @@ class _Walk:
         kind = type(module)
         if kind in LAYERS:
             yield self._layer(name, module)
-            for part, inner in _parts(module).items():
-                yield from self.visit(f"{name}.{part}".lstrip("."), inner)
+            for part in LAYERS[kind].parts():
+                yield from self.visit(f"{name}.{part}".lstrip("."), getattr(module, part))
         elif kind in PLAIN:
             _check_plain(name, module)
-            yield _Item(name, module, None, PLAIN[kind].action, PLAIN[kind].reason)
+            yield _Item(name, module, None, *PLAIN[kind])
         elif self._is_allowed(name, module):
             yield _Item(name, module, None, "kept float", "named in allow_float")
         else:
@@ -179,10 +178,6 @@ def _config(config: Config) -> QuantConfig:
             "that shows it the graph). Use qlr, bt, lsq or minmax."
         )
     return replace(config, weight_granularity=config.weight_granularity or "per_channel")
-
-
-def _parts(module: nn.Module) -> dict[str, nn.Module]:
-    return LAYERS[type(module)].parts(module)  # type: ignore[arg-type]
 
 
 def _check_plain(name: str, module: nn.Module) -> None:

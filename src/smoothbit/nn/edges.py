@@ -93,6 +93,11 @@ class Edges:
         return columns.new_zeros(self.num_nodes[1], columns.shape[1]).index_add(0, self.targets, columns)
 
 
+def by_group(x: Tensor, num_groups: int) -> Tensor:
+    """Return `x` [N, H C] as [N, H, C]."""
+    return x.reshape(len(x), num_groups, x.shape[1] // num_groups)
+
+
 def quantize_factors(weight: Tensor, targets: Tensor, num_targets: int) -> Tensor:
     """Return t rint(weight / t) [E] with t the largest |weight| of the receiver / 127, straight-through gradients."""
     largest = weight.detach().new_zeros(num_targets)
@@ -118,7 +123,7 @@ class _EdgeSum(torch.autograd.Function):
         if x is not None:
             products = grad.index_select(0, edges.targets) * x.index_select(0, edges.sources)
             num_groups = weight.shape[1] if weight.dim() == 2 else 1
-            grad_weight = products.unflatten(1, (num_groups, -1)).sum(dim=2).view_as(weight)
+            grad_weight = by_group(products, num_groups).sum(dim=2).view_as(weight)
         return grad_x, grad_weight, None
 
 
@@ -152,4 +157,4 @@ def _scaled(messages: Tensor, weight: Tensor | None) -> Tensor:
     if weight is None:
         return messages
     groups = weight[:, None] if weight.dim() == 1 else weight
-    return (messages.unflatten(1, (groups.shape[1], -1)) * groups[:, :, None]).flatten(1)
+    return (by_group(messages, groups.shape[1]) * groups[:, :, None]).flatten(1)

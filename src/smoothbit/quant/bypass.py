@@ -20,9 +20,9 @@ def bypass(model: nn.Module) -> Iterator[None]:
     """
     switched = [module for module in model.modules() if getattr(module, "is_bypassed", None) is False]
     for module in switched:
-        module.is_bypassed = True
+        module.is_bypassed = True  # type: ignore[assignment]
     try:
         yield
     finally:
         for module in switched:
-            module.is_bypassed = False
+            module.is_bypassed = False  # type: ignore[assignment]

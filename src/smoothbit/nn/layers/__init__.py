@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from smoothbit.nn.layers.base import LAYERS as LAYERS
 from smoothbit.nn.layers.base import QuantLayer as QuantLayer
+from smoothbit.nn.layers.base import QuantModule as QuantModule
 from smoothbit.nn.layers.base import convert as convert
 from smoothbit.nn.layers.gat_conv import QuantGATConv as QuantGATConv
 from smoothbit.nn.layers.gcn_conv import QuantGCNConv as QuantGCNConv
@@ -11,5 +12,4 @@ from smoothbit.nn.layers.gin_conv import QuantGINConv as QuantGINConv
 from smoothbit.nn.layers.linear import QuantLinear as QuantLinear
 from smoothbit.nn.layers.linear import QuantPyGLinear as QuantPyGLinear
 from smoothbit.nn.layers.plain import PLAIN as PLAIN
-from smoothbit.nn.layers.plain import emit_module as emit_module
 from smoothbit.nn.layers.sage_conv import QuantSAGEConv as QuantSAGEConv

@@ -10,7 +10,7 @@ from torch.nn import functional
 from torch_geometric.nn import MessagePassing
 
 from smoothbit.formats.schema import AttendOp, CombineOp
-from smoothbit.nn.edges import Edges
+from smoothbit.nn.edges import Edges, by_group
 from smoothbit.nn.layers.base import check_graph, check_option
 from smoothbit.nn.layers.conv import QuantConv
 from smoothbit.nn.layers.linear import vector
@@ -55,7 +55,7 @@ class AttentionConv(QuantConv):
             p = p + (torch.round(p) - p).detach()
         total = edges.total(p).clamp(min=1.0)
         sums = edges.sum(self.messages(x, edges), functional.dropout(p, self.dropout, self.training))
-        means = sums.unflatten(1, (scores.shape[1], -1)) / total[:, :, None]
+        means = by_group(sums, scores.shape[1]) / total[:, :, None]
         return means.flatten(1) if self.concat else means.mean(dim=1)
 
     def emit_attend(

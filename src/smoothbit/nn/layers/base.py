@@ -12,10 +12,10 @@ from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
 from smoothbit.quant import FloatStage, QuantConfig, Quantizer
 
-LAYERS: dict[type[nn.Module], type[QuantLayer]] = {}
+LAYERS: dict[type[nn.Module], type[QuantModule]] = {}
 """Quantized form of each known layer; `nn.conversion` looks a module up by its very class."""
 
-Layer = TypeVar("Layer", bound="type[QuantLayer]")
+Layer = TypeVar("Layer", bound="type[QuantModule]")
 
 
 def register(float_class: type[nn.Module]) -> Callable[[Layer], Layer]:
@@ -28,10 +28,10 @@ def register(float_class: type[nn.Module]) -> Callable[[Layer], Layer]:
     return add
 
 
-class QuantLayer(nn.Module, ABC):
-    """A layer in quantized form: called as the layer it replaces, and able to write itself into a plan.
+class QuantModule(nn.Module, ABC):
+    """A layer in quantized form, called as the layer it replaces.
 
-    A subclass derives from `QuantLayer` and from the class it stands for. An instance is that layer itself, its
+    A subclass derives from this class and from the one that it stands for. An instance is that layer itself, its
     class exchanged by `convert`: parameters, names, hooks and references to it live on.
 
     Attributes:
@@ -49,9 +49,31 @@ class QuantLayer(nn.Module, ABC):
         """Raise UnsupportedError where `layer` has an option that this class does not know; `label` names it."""
         return None
 
+    @classmethod
+    def parts(cls) -> tuple[str, ...]:
+        """Return the attributes that are networks converted for themselves; most layers have none."""
+        return ()
+
     @abstractmethod
     def attach(self, quant: QuantConfig) -> None:
         """Add the quantizers to a layer that has just become one of this class."""
+
+    def stage_bits(self) -> dict[str, int]:
+        """Return the width of each stage; 32 is float32."""
+        inner = {id(module) for part in self.parts() for module in getattr(self, part).modules()}
+        quantizers = [m for m in self.modules() if isinstance(m, (Quantizer, FloatStage)) and id(m) not in inner]
+        return {q.stage: q.num_bits for q in quantizers if q.stage}
+
+    def __repr__(self) -> str:
+        # The text of nn.Module would list the quantizers; PyG's is one line, unless there is a network inside.
+        text = super().__repr__()
+        text = f"{type(self).__name__}({self.extra_repr()})" if "\n" in text and not self.parts() else text
+        widths = ", ".join(f"{stage} {bits}" for stage, bits in self.stage_bits().items())
+        return f"{text} [{widths}]"
+
+
+class QuantLayer(QuantModule):
+    """A layer that writes itself into a plan; other modules are containers of such layers."""
 
     @abstractmethod
     def emit(self, builder: PlanBuilder, *args: Any, **kwargs: Any) -> Value:
@@ -67,29 +89,12 @@ class QuantLayer(nn.Module, ABC):
             UnsupportedError: the engine cannot do what this call asks for.
         """
 
-    def parts(self) -> dict[str, nn.Module]:
-        """Return the networks inside that are converted for themselves, by attribute name; most layers have none."""
-        return {}
 
-    def stage_bits(self) -> dict[str, int]:
-        """Return the width of each stage; 32 is float32."""
-        inner = {id(m) for part in self.parts().values() for m in part.modules()}
-        quantizers = [m for m in self.modules() if isinstance(m, (Quantizer, FloatStage)) and id(m) not in inner]
-        return {q.stage: q.num_bits for q in quantizers if q.stage}
-
-    def __repr__(self) -> str:
-        # nn.Module's own text would list the quantizers; PyG's is one line.
-        text = super().__repr__()
-        text = f"{type(self).__name__}({self.extra_repr()})" if "\n" in text and not self.parts() else text
-        widths = ", ".join(f"{stage} {bits}" for stage, bits in self.stage_bits().items())
-        return f"{text} [{widths}]"
-
-
-def convert(layer: nn.Module, quant: QuantConfig) -> QuantLayer:
+def convert(layer: nn.Module, quant: QuantConfig) -> QuantModule:
     """Turn `layer` in place into its quantized form and return it."""
     device = next((tensor.device for tensor in layer.parameters()), None)
     layer.__class__ = LAYERS[type(layer)]
-    assert isinstance(layer, QuantLayer)
+    assert isinstance(layer, QuantModule)
     layer.attach(quant)
     layer.train(layer.training)
     return layer if device is None else layer.to(device)

@@ -8,6 +8,7 @@ from torch.nn import functional
 from torch_geometric.nn import GATConv
 
 from smoothbit.formats.schema import LinearOp
+from smoothbit.nn.edges import by_group
 from smoothbit.nn.layers.attention import AttentionConv
 from smoothbit.nn.layers.base import check_absent, check_features, check_value, register
 from smoothbit.nn.layers.linear import AnyLinear, convert_inner
@@ -48,7 +49,7 @@ class QuantGATConv(AttentionConv, GATConv):
         x = self.input_quantizer(check_features(self, x))
         edges = self.read_edges(edge_index, None, (len(x), len(x)), has_loops=self.add_self_loops)
         h = self.lin.multiply(x)
-        heads = h.unflatten(1, (self.heads, self.out_channels))
+        heads = by_group(h, self.heads)
         keys, queries = (heads * self.att_src).sum(dim=-1), (heads * self.att_dst).sum(dim=-1)
         scores = keys.index_select(0, edges.sources) + queries.index_select(0, edges.targets)
         y = self.attend(h, functional.leaky_relu(scores, self.negative_slope), edges)
