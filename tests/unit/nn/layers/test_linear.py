@@ -24,6 +24,7 @@ class LinearCase(LayerCase):
 class TestQuantLinear(LinearCase):
     kind = nn.Linear
     variants: ClassVar = {"plain": lambda: nn.Linear(12, 7), "no-bias": lambda: nn.Linear(12, 7, bias=False)}
+    refused: ClassVar = {"lazy": (lambda: nn.LazyLinear(7), "Expected every module to be known .*LazyLinear")}
 
 
 class TestQuantPyGLinear(LinearCase):
