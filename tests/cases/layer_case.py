@@ -140,13 +140,17 @@ class LayerCase:
 class ConvCase(LayerCase):
     """Also what every message-passing layer has."""
 
+    edge_position: ClassVar[int] = 1
+    """Place of `edge_index` among the arguments."""
+    sizes: ClassVar[tuple[int, ...]] = (0, 1, 5)
+    """Numbers of nodes of graphs without edges."""
+
     def test_graph_without_edges_or_nodes(self, variant: str) -> None:
         layer, quantized = self.converted(variant)
-        for num_nodes in (0, 1, 5):
-            arguments = [
-                argument[:num_nodes] if argument.is_floating_point() and argument.dim() == 2 else argument[..., :0]
-                for argument in self.arguments(variant)
-            ]
+        for num_nodes in self.sizes:
+            nodes, rest = self.edge_position, self.arguments(variant)
+            arguments = [x[:num_nodes] for x in rest[:nodes]]
+            arguments += [x[..., :0] if x is not None and x.dim() > 0 else x for x in rest[nodes:]]
             with bypass(quantized), torch.no_grad():
                 torch.testing.assert_close(quantized(*arguments), copy.deepcopy(layer)(*arguments))
             with torch.no_grad():
@@ -154,13 +158,14 @@ class ConvCase(LayerCase):
 
     def test_sparse_adjacency_and_integer_features_are_refused(self, variant: str) -> None:
         _, quantized = self.converted(variant)
-        x, edge_index, *rest = self.arguments(variant)
+        *nodes, edge_index = self.arguments(variant)[: self.edge_position + 1]
+        rest = self.arguments(variant)[self.edge_position + 1 :]
         adjacency = torch.eye(NUM_NODES).to_sparse()
         with pytest.raises(UnsupportedError, match=r"to be a tensor \[2, E\] \(got torch.sparse_coo\)"):
-            quantized(x, adjacency, *rest)
+            quantized(*nodes, adjacency, *rest)
         with pytest.raises(ValueError, match=r"Expected `edge_index` of Quant\w+ to be int64 \[2, E\]"):
-            quantized(x, edge_index.float(), *rest)
+            quantized(*nodes, edge_index.float(), *rest)
         with pytest.raises(ValueError, match=r"to be floating point \[N, F\] \(got torch.int64"):
-            quantized(x.long(), edge_index, *rest)
+            quantized(*(x.long() for x in nodes), edge_index, *rest)
         with pytest.raises(ValueError, match="Check the edge list against the number of nodes"):
-            quantized(x[:5], edge_index, *rest)
+            quantized(*(x[:5] for x in nodes), edge_index, *rest)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import add_remaining_self_loops
 
@@ -28,6 +28,9 @@ class QuantConv(QuantLayer):
 
     reductions: tuple[str, ...] = ("add", "sum")
     """Values of `aggr` that the layer knows."""
+
+    message_quantizers: Any
+    """One for each step, in layers that take several."""
 
     @classmethod
     def check(cls, layer: MessagePassing, label: str) -> None:
@@ -59,7 +62,7 @@ class QuantConv(QuantLayer):
             ArgumentError: `edge_index` is not [2, E] int64 or names a node that there is not, or a degree of
                 weights is negative.
         """
-        edge_index = _checked(self, edge_index, num_nodes)
+        edge_index = check_edges(self, edge_index, num_nodes)
         if has_loops:
             edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes[1])
         edges = Edges(edge_index[0], edge_index[1], num_nodes, edge_weight)
@@ -69,9 +72,10 @@ class QuantConv(QuantLayer):
             edges.weight = quantize_factors(edge_weight.float(), edges.targets, num_nodes[1])
         return edges
 
-    def messages(self, x: Tensor, edges: Edges) -> Tensor:
-        """Return the messages m = Q(r x) [N, F]."""
-        return torch.as_tensor(self.message_quantizer(x if edges.norm is None else edges.norm * x))
+    def messages(self, x: Tensor, edges: Edges, quantizer: nn.Module | None = None) -> Tensor:
+        """Return the messages m = Q(r x) [N, F], by `quantizer` or that of the layer."""
+        quantizer = self.message_quantizer if quantizer is None else quantizer
+        return torch.as_tensor(quantizer(x if edges.norm is None else edges.norm * x))
 
     def reduce(self, messages: Tensor, edges: Edges, reduction: str = "sum") -> Tensor:
         """Return a = r times the sum, mean or maximum of the messages [N, F]."""
@@ -100,7 +104,7 @@ class QuantConv(QuantLayer):
             has_loops=has_loops,
             is_normalized=is_normalized,
             is_weighted=edge_weight is not None,
-            **{"message": self.message_quantizer.law(), **fields},
+            **(fields if "message" in fields else {"message": self.message_quantizer.law(), **fields}),
         )
         return builder.add(op, x.num_channels)
 
@@ -116,7 +120,8 @@ def as_pair(layer: QuantLayer, x: Any) -> Pair:
     return (check_features(layer, x),) * 2
 
 
-def _checked(layer: QuantLayer, edge_index: Any, num_nodes: tuple[int, int]) -> Tensor:
+def check_edges(layer: QuantLayer, edge_index: Any, num_nodes: tuple[int, int]) -> Tensor:
+    """Return `edge_index`; refused as `QuantConv.read_edges` says."""
     name = type(layer).__name__
     if not isinstance(edge_index, Tensor) or edge_index.layout != torch.strided:
         got = edge_index.layout if isinstance(edge_index, Tensor) else type(edge_index).__name__
