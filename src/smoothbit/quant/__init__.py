@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smoothbit.quant.bypass import bypass as bypass
 from smoothbit.quant.calibration import calibrate as calibrate
 from smoothbit.quant.config import STAGES as STAGES
 from smoothbit.quant.config import FloatStage as FloatStage

@@ -17,7 +17,6 @@ from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.numerics.features import Features
 
 WEIGHT_NAMES = ("edge_weight", "edge_weights", "edge_attr")
-TYPE_NAMES = ("edge_type", "edge_types")
 COUNT_NAMES = ("batch_size", "num_graphs", "size")
 
 
@@ -143,11 +142,9 @@ _PASS_EDGES = "Pass `edge_index` [2, E], and edge weights as an argument of thei
 
 
 def _integer_role(name: str, value: Tensor) -> str:
-    if name in TYPE_NAMES:
-        return "edge_type"
-    if "batch" in name and value.dim() == 1:
-        return "batch"
-    if value.dim() == 2 and value.shape[0] == 2 and ("edge" in name or "adj" in name or name.endswith("index")):
+    if value.dim() == 1:
+        return "edge_type" if "type" in name else "batch"
+    if value.dim() == 2 and value.shape[0] == 2 and name != "x":
         return "edge_index"
     raise UnsupportedError(
         f"Expected `{name}` to be float features [N, F] (got {value.dtype} {list(value.shape)}). "

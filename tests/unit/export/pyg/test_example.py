@@ -48,7 +48,7 @@ def test_features_keep_their_values():
         (({"a": X}, EDGES), "`x` to be a tensor .got a dict with keys .'a'.."),
         ((X, torch.eye(3).to_sparse()), "`edge_index` to be a dense tensor .got layout torch.sparse_coo"),
         ((X, EDGES, torch.ones(2, 4)), r"`edge_weight` to be one number for each edge \(got \[2, 4\]\)"),
-        ((X[0], EDGES), r"`x` to be features \[N, F\] \(got \[3\]\)"),
+        ((X[None], EDGES), r"`x` to be features \[N, F\] \(got \[1, 3, 3\]\)"),
     ],
     ids=["integer features", "node types", "sparse adjacency", "edge features", "vector"],
 )
