@@ -205,7 +205,9 @@ def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
         return np.empty((num_rows, epilogue.num_channels), dtype=np.float32)
-    return aligned_bytes(num_rows, kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits))
+    stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
+    # Codes with more room than their law needs are for steps that work on whole blocks.
+    return aligned_bytes(num_rows, stride if epilogue.output_bits is None else max(stride, kernels.BLOCK_BYTES))
 
 
 def aligned_bytes(num_rows: int, stride: int) -> UInt8Array:

@@ -13,10 +13,12 @@ import numpy as np
 from smoothbit.errors import ArgumentError
 from smoothbit.kernels import isa as isa
 from smoothbit.kernels import reference
+from smoothbit.kernels.delta import BLOCK_BYTES as BLOCK_BYTES
 from smoothbit.kernels.delta import DeltaState as DeltaState
 from smoothbit.kernels.delta import DeltaStep as DeltaStep
 from smoothbit.kernels.delta import delta_state as delta_state
 from smoothbit.kernels.delta import delta_state_width
+from smoothbit.kernels.delta import delta_stored_bits as delta_stored_bits
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
 from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
@@ -36,6 +38,7 @@ from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UInt8Array
 
 __all__ = [
+    "BLOCK_BYTES",
     "Call",
     "DeltaState",
     "DeltaStep",
@@ -48,6 +51,7 @@ __all__ = [
     "check_accumulator",
     "delta_state",
     "delta_step",
+    "delta_stored_bits",
     "gemm",
     "isa",
     "pack",

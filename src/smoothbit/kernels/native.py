@@ -110,7 +110,7 @@ def _prepare(e: Epilogue) -> Prepared:
         has_sum=e.col_scale is not None,
         has_free_col_term=e.col_term is not None and e.row_term is None,
         out_dtype=UINT8 if is_packed else FLOAT32,
-        out_width=packed_row_bytes(e.num_channels, e.output.num_bits) if e.output else e.num_channels,
+        out_width=packed_row_bytes(e.num_channels, e.stored_bits) if e.output else e.num_channels,
     )
 
 
@@ -124,6 +124,11 @@ def _check_parts(e: Epilogue) -> None:
         raise ArgumentError(
             f"Expected `aggregate_step` and `aggregate_offset` to be given exactly when `aggregate` is "
             f"(got aggregate={e.aggregate is not None}, step={step}, offset={offset}). Pass all three or none."
+        )
+    if e.output_bits is not None and (e.output is None or check_num_bits(e.output_bits) < e.output.num_bits):
+        least = None if e.output is None else e.output.num_bits
+        raise ArgumentError(
+            f"Expected `output_bits` to be at least the {least} bits of `output` (got {e.output_bits}). Leave it out."
         )
     if len(e.terms) > MAX_TERMS:
         raise ArgumentError(
@@ -202,6 +207,7 @@ def _native_epilogue(ext: Any, e: Epilogue) -> Any:
         e.has_relu,
         e.output_row_scale,
         _native_law(ext, e.output),
+        e.stored_bits,
     )
 
 

@@ -62,7 +62,7 @@ def apply_epilogue(sums: Int64Array | None, num_rows: int, epilogue: Epilogue) -
         y = y * e.output_row_scale[:, None]
     if e.output is None:
         return y
-    return pack(quantize(y, e.output), e.output.num_bits)
+    return pack(quantize(y, e.output), e.stored_bits)
 
 
 def _term_values(term: Term, num_channels: int) -> Float32Array:
@@ -110,7 +110,7 @@ def delta_step(
         y = y - own * step.known_scale
     if e.output_row_scale is not None:
         y = y * e.output_row_scale[:, None]
-    return y if e.output is None else pack(quantize(y, e.output), e.output.num_bits)
+    return y if e.output is None else pack(quantize(y, e.output), e.stored_bits)
 
 
 def gemm(

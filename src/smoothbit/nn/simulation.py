@@ -204,7 +204,7 @@ def _epilogue(
 def _finish(y: Tensor, e: Epilogue) -> UInt8Array | Float32Array:
     if e.output_row_scale is not None:
         y = y * _vector(e.output_row_scale)[:, None]
-    return y.numpy() if e.output is None else _pack(y, e.output)
+    return y.numpy() if e.output is None else pack(_codes(y, e.output).to(torch.uint8).numpy(), e.stored_bits)
 
 
 def _term(term: Term, num_channels: int) -> Tensor:
