@@ -10,7 +10,7 @@ from smoothbit.engine.graph import PreparedGraph
 from smoothbit.errors import ArgumentError, MemoryLimitError
 from smoothbit.formats.coding import delta_grid
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.plan_reader import value_law, value_widths
+from smoothbit.formats.plan_reader import value_kinds
 from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
 from smoothbit.kernels import aligned_row_bytes, check_accumulator
 from smoothbit.numerics.affine import AffineLaw
@@ -43,7 +43,7 @@ def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Fea
         terms = int(features.matrix.row_lengths.max(initial=0))
         check_accumulator(terms, weight.law.qmax, _largest_integer(source.law))
         return
-    law = value_law(source)
+    law = value_kinds(plan)[op.source - 1].law
     if law is not None:
         check_accumulator(weight.num_rows, weight.law.qmax, law.qmax)
 
@@ -95,10 +95,9 @@ def least_bytes(plan: Plan, num_nodes: int) -> int:
         num_nodes: N.
     """
     row_bytes = 0
-    for op, width in zip(plan.ops, value_widths(plan), strict=True):
+    for op, value in zip(plan.ops, value_kinds(plan), strict=True):
         if not isinstance(op, FeaturesOp):  # sparse ones take what their entries take
-            law = value_law(op)
-            row_bytes += 4 * width if law is None else aligned_row_bytes(width, law.num_bits)
+            row_bytes += 4 * value.width if value.law is None else aligned_row_bytes(value.width, value.law.num_bits)
     return num_nodes * row_bytes
 
 

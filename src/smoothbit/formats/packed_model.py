@@ -9,7 +9,7 @@ from pathlib import Path
 from smoothbit.errors import ArgumentError, ValueRangeError
 from smoothbit.formats.container import encode_header, read_container, write_container
 from smoothbit.formats.json_text import parse_json, to_json
-from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
+from smoothbit.formats.plan_reader import plan_from_json, value_kinds
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
 from smoothbit.formats.schema import DiffuseOp, ModelInfo, Plan
@@ -113,7 +113,7 @@ def _version(plan: Plan) -> str:
     diffusions = [op for op in plan.ops if isinstance(op, DiffuseOp)]
     if any(op.coding != "plain" for op in diffusions):
         return MODEL_VERSION
-    laws = [value_law(op) for op in plan.ops]
+    laws = [value.law for value in value_kinds(plan)]
     has_node_laws = any(law is not None and law.granularity == "per_node" for law in laws)
     is_plain = not has_node_laws and all(op.skip is None and not op.has_relu for op in diffusions)
     return PLAIN_VERSION if is_plain else "1.1"
@@ -128,7 +128,7 @@ def _decode(metadata: Mapping[str, str], tensors: Mapping[str, AnyArray]) -> Pac
     plan = plan_from_json(plan_record, shelf)
     info = _read_info(info_record)
     shelf.finish()
-    width = value_widths(plan)[plan.scores - 1]
+    width = value_kinds(plan)[plan.scores - 1].width
     if info.num_classes != width:
         rule = f"the width of the scores, {width}"
         raise ValueRangeError(expected("info.num_classes", rule, info.num_classes))
