@@ -58,7 +58,8 @@ class QuantRGCNConv(QuantConv, RGCNConv):
         edge_index = check_edges(self, edge_index, (len(x), len(x)))
         y = x.new_zeros(len(x), self.out_channels)
         for relation, matrix in enumerate(self.matrices()):
-            edges = Edges(*edge_index[:, edge_type == relation], (len(x), len(x)))
+            sources, targets = edge_index[:, edge_type == relation]
+            edges = Edges(sources, targets, (len(x), len(x)))
             h = x @ self.weight_quantizers[relation](matrix)
             y = y + self.reduce(
                 self.messages(h, edges, self.message_quantizers[relation]), edges, REDUCTIONS[self.aggr]
