@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
-from smoothbit.engine.runner import Result, run_plan
+from smoothbit.engine.runner import Result, run_plan, takes_sparse_features
 from smoothbit.engine.session import Session
 from smoothbit.formats.packed_model import PackedModel, read_model
 from smoothbit.formats.schema import ModelInfo, Plan
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
+from smoothbit.typing import AnyArray
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,24 @@ class Model:
     def info(self) -> ModelInfo:
         """What the file says about the model."""
         return self.packed.info
+
+    def features(self, x: AnyArray) -> Features:
+        """Return a dense matrix in the form in which this model reads it fastest.
+
+        Args:
+            x: Node features [N, F], any float dtype.
+
+        Returns:
+            Sparse features where `x` has few entries that are not 0 and every operation that reads it can take
+            those, dense ones otherwise.
+
+        Raises:
+            ShapeError: `x` is not a matrix.
+            ArgumentError: a value is NaN or infinite.
+        """
+        if takes_sparse_features(self.plan):
+            return Features.from_dense(x)
+        return Features(np.ascontiguousarray(x, dtype=np.float32))
 
     def run(
         self,

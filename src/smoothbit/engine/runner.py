@@ -14,7 +14,7 @@ from smoothbit.engine.ops import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import Plan
+from smoothbit.formats.schema import FeaturesOp, LinearOp, Plan, op_sources
 from smoothbit.numerics.features import Features
 from smoothbit.typing import Float32Array, Int64Array
 
@@ -78,6 +78,13 @@ def run_plan(
         embedding=embedding if isinstance(embedding, PackedTensor) else None,
         trace=context.trace or {},
     )
+
+
+def takes_sparse_features(plan: Plan) -> bool:
+    """Return whether every operation of `plan` that reads the node features can read sparse ones."""
+    laws = {k + 1: op.law for k, op in enumerate(plan.ops) if isinstance(op, FeaturesOp)}
+    others = {source for op in plan.ops if not isinstance(op, LinearOp) for source in op_sources(op)}
+    return not others & laws.keys() and all(law is None or law.phase[0] == 0 for law in laws.values())
 
 
 def same_codes(first: Value, second: Value) -> bool:

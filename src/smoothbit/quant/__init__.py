@@ -18,3 +18,5 @@ from smoothbit.quant.quantizers import MinMax as MinMax
 from smoothbit.quant.quantizers import MixQ as MixQ
 from smoothbit.quant.quantizers import Quantizer as Quantizer
 from smoothbit.quant.quantizers import SGQuant as SGQuant
+from smoothbit.quant.row_stage import RowStage as RowStage
+from smoothbit.quant.row_stage import make_input as make_input

@@ -9,11 +9,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from smoothbit.errors import ArgumentError
 from smoothbit.quant.bypass import bypass
 from smoothbit.quant.functional import TorchLaw, dequantize, quantize
 from smoothbit.quant.quantizers import Quantizer
+from smoothbit.quant.row_stage import RowStage, is_row_binary
 
 METHODS = ("minmax", "percentile", "mse", "cross_entropy")
 
@@ -61,6 +63,7 @@ def calibrate(model: nn.Module, method: str = "minmax", *, percentile: float = 9
     if not 50 < percentile <= 100:
         raise ArgumentError(f"Expected `percentile` to be in (50, 100] (got {percentile}). The default is 99.9.")
     was_training = model.training
+    hooks = _recognise_features(model)
     quantizers = [module for module in model.modules() if isinstance(module, Quantizer)]
     model.eval()
     for quantizer in quantizers:
@@ -78,9 +81,33 @@ def calibrate(model: nn.Module, method: str = "minmax", *, percentile: float = 9
             with torch.no_grad():
                 _fit(recorder, method, percentile)
     finally:
+        for hook in hooks:
+            hook.remove()
         for quantizer in quantizers:
             quantizer.is_observing = False
         model.train(was_training)
+
+
+def _recognise_features(model: nn.Module) -> list[RemovableHandle]:
+    """Let each `RowStage` see whether its input is an argument of the network and row-binary; return the hooks."""
+    arguments: dict[int, bool] = {}
+
+    def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        for value in (*args, *kwargs.values()):
+            if isinstance(value, Tensor) and value.is_floating_point() and value.dim() == 2:
+                arguments[value.data_ptr()] = is_row_binary(value)
+
+    def mark(stage: nn.Module, args: tuple[Any, ...]) -> None:
+        assert isinstance(stage, RowStage)
+        stage.is_row_binary.fill_(arguments.get(args[0].data_ptr(), False))
+
+    stages = [module for module in model.modules() if isinstance(module, RowStage)]
+    if not stages:
+        return []
+    return [
+        model.register_forward_pre_hook(note, with_kwargs=True),
+        *(stage.register_forward_pre_hook(mark) for stage in stages),
+    ]
 
 
 @dataclass

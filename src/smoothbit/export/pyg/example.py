@@ -14,7 +14,6 @@ from torch_geometric.data import Batch, Data
 
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ArgumentError, UnsupportedError
-from smoothbit.numerics.features import Features
 
 WEIGHT_NAMES = ("edge_weight", "edge_weights", "edge_attr")
 COUNT_NAMES = ("batch_size", "num_graphs", "size")
@@ -35,10 +34,6 @@ class Example:
     kwargs: dict[str, Any]
     roles: dict[str, Tensor]
     num_graphs: int | None
-
-    def features(self) -> Features:
-        """Return the node features [N, F] as the engine takes them."""
-        return Features.from_dense(self.roles["x"].detach().cpu().numpy())
 
     def graph(self) -> PreparedGraph:
         """Return the graph as the engine takes it."""

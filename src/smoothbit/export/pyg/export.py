@@ -6,21 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import torch
 from torch import nn
 
 from smoothbit import __version__
 from smoothbit.engine import Model
+from smoothbit.engine.runner import run_plan
 from smoothbit.errors import UnsupportedError
 from smoothbit.export.pyg.example import read_example
 from smoothbit.export.pyg.trace import trace
+from smoothbit.export.verify import Verification, compare_results
 from smoothbit.formats import PackedModel, write_model
 from smoothbit.formats.packed_model import model_bytes
 from smoothbit.formats.schema import ModelInfo
 from smoothbit.nn.layers.base import QuantLayer
+from smoothbit.nn.simulation import TorchBackend
 from smoothbit.quant import QUANTIZERS, Quantizer
-
-SMALLEST = float(np.finfo(np.float32).tiny)
+from smoothbit.typing import Float32Array
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,20 @@ class Exported:
     Args:
         packed: Plan and information, as in the file.
         num_bytes: Size of the file.
-        label_agreement: Share of rows whose highest score is at the same class.
-        max_relative_difference: Largest difference of a score over the largest absolute score. Scores are
-            compared where the network ends in its last layer; a log-softmax at its end is not in the file.
-        num_rows: Rows of scores compared.
+        scores: Class scores of the engine on the example [N, C] or [G, C], float32.
+        verification: Engine against the float simulation of its plan, stage by stage, and against the network
+            in fake-quantized float32, as it trains. The engine leaves out a softmax at the end.
     """
 
     packed: PackedModel
     num_bytes: int
-    label_agreement: float
-    max_relative_difference: float
-    num_rows: int
+    scores: Float32Array
+    verification: Verification
+
+    @property
+    def label_agreement(self) -> float:
+        """Share of rows to which engine and simulation give the same class."""
+        return self.verification.label_agreement
 
     @property
     def model(self) -> Model:
@@ -79,8 +84,8 @@ def export(
             f"Expected {type(model).__name__} to have quantized layers (got none). Call smoothbit.quantize_ first."
         )
     call = read_example(model, example)
-    plan, result = trace(model, call)
-    wanted = result.detach().cpu().numpy()
+    plan, scores = trace(model, call)
+    wanted = scores.detach().cpu().numpy()
     quantizers = [module for module in model.modules() if isinstance(module, Quantizer)]
     info = ModelInfo(
         model=type(model).__name__,
@@ -94,21 +99,13 @@ def export(
         training=dict(training or {}),
     )
     packed = PackedModel(plan, info)
-    scores = Model(packed).run(call.graph(), call.features()).scores
+    engine, graph = Model(packed), call.graph()
+    features = engine.features(call.roles["x"].detach().cpu().numpy())
+    result = engine.run(graph, features, has_trace=True)
+    with torch.no_grad():
+        simulated = run_plan(plan, graph, features, TorchBackend(), has_trace=True)
     write_model(path, packed)
-    difference = float(np.abs(_centred(scores) - _centred(wanted)).max(initial=0))
-    return Exported(
-        packed,
-        num_bytes=model_bytes(packed)["total"],
-        label_agreement=float((scores.argmax(axis=1) == wanted.argmax(axis=1)).mean()) if len(scores) else 1.0,
-        max_relative_difference=difference / max(float(np.abs(_centred(wanted)).max(initial=0)), SMALLEST),
-        num_rows=len(scores),
-    )
-
-
-def _centred(scores: Any) -> Any:
-    """Return scores without the mean of each row, which a log-softmax changes and nothing depends on."""
-    return scores - scores.mean(axis=1, keepdims=True)
+    return Exported(packed, model_bytes(packed)["total"], result.scores, compare_results(result, simulated, wanted))
 
 
 def _common(names: list[str], otherwise: str) -> str:

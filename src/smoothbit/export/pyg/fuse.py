@@ -10,11 +10,9 @@ import numpy as np
 
 from smoothbit.formats.law_table import MIN_SCALE
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import CombineOp, LinearOp, Op, Plan
+from smoothbit.formats.schema import SOURCE_FIELDS, CombineOp, LinearOp, Op, Plan, op_sources
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.typing import Float32Array
-
-SOURCE_FIELDS = ("source", "skip", "queries", "keys")
 
 
 def fuse(ops: list[Op], scores: int) -> Plan:
@@ -29,7 +27,7 @@ def fuse(ops: list[Op], scores: int) -> Plan:
     """
     done: list[Op] = list(ops)
     place = {value: value for value in range(len(ops) + 1)}  # value of the network -> value of `done`
-    readers = Counter(source for op in ops for source in sources(op))
+    readers = Counter(source for op in ops for source in op_sources(op))
     readers[scores] += 1
     for k, op in enumerate(ops):
         moved = with_sources(op, place)
@@ -44,11 +42,6 @@ def fuse(ops: list[Op], scores: int) -> Plan:
             done[before - 1] = merged
             place[k + 1] = before
     return _without_idle(done, place[scores])
-
-
-def sources(op: Op) -> list[int]:
-    """Return the values that `op` reads."""
-    return [*getattr(op, "sources", ()), *(n for name in SOURCE_FIELDS if (n := getattr(op, name, None)) is not None)]
 
 
 def with_sources(op: Op, place: dict[int, int]) -> Op:
@@ -114,7 +107,7 @@ def _without_idle(ops: list[Op], scores: int) -> Plan:
     needed = {scores}
     for number in range(len(ops), 0, -1):
         if number in needed:
-            needed.update(sources(ops[number - 1]))
+            needed.update(op_sources(ops[number - 1]))
     kept = [number for number in range(1, len(ops) + 1) if number in needed]
     place = {0: 0, **{number: k + 1 for k, number in enumerate(kept)}}
     return Plan(tuple(with_sources(ops[number - 1], place) for number in kept), scores=place[scores])

@@ -15,7 +15,7 @@ from smoothbit.nn.layers.base import check_graph, check_option
 from smoothbit.nn.layers.conv import QuantConv
 from smoothbit.nn.layers.linear import vector
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import QuantConfig
+from smoothbit.quant import QuantConfig, make_input
 
 ATTENTION_QMAX = 255
 """Integer of the neighbour with the highest score."""
@@ -37,7 +37,7 @@ class AttentionConv(QuantConv):
     def attach(self, quant: QuantConfig) -> None:
         """Quantize input and messages."""
         super().attach(quant)
-        self.input_quantizer = quant.make("inputs")
+        self.input_quantizer = make_input(quant)
 
     def attend(self, x: Tensor, scores: Tensor, edges: Edges) -> Tensor:
         """Return the weighted means of the quantized messages [N, H C] or, averaged over the heads, [N, C].

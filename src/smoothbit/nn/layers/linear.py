@@ -15,7 +15,7 @@ from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import LinearOp
 from smoothbit.nn.layers.base import QuantLayer, check_option, check_value, convert, register
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, Quantizer
+from smoothbit.quant import FloatStage, QuantConfig, Quantizer, make_input
 from smoothbit.typing import Float32Array
 
 
@@ -37,7 +37,7 @@ class AnyLinear(QuantLayer):
 
     def attach(self, quant: QuantConfig) -> None:
         """Add quantizers of input and weights."""
-        self.input_quantizer = quant.make("inputs", self.weight.shape[1])
+        self.input_quantizer = make_input(quant, self.weight.shape[1])
         self.weight_quantizer = quant.make("weights", self.weight.shape[0])
 
     def apply_to(self, x: Tensor) -> Tensor:

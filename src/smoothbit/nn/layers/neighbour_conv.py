@@ -12,7 +12,7 @@ from smoothbit.nn.edges import Edges
 from smoothbit.nn.layers.conv import REDUCTIONS, QuantConv
 from smoothbit.nn.layers.linear import AnyLinear, convert_inner, vector
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, Quantizer
+from smoothbit.quant import FloatStage, QuantConfig, Quantizer, RowStage, make_input
 
 
 class NeighbourConv(QuantConv):
@@ -44,14 +44,16 @@ class NeighbourConv(QuantConv):
         out_channels, in_channels = self.linears()[0].weight.shape
         self.multiplies_first = self.aggr != "max" and out_channels <= in_channels
         if self.multiplies_first:
-            self.input_quantizer = quant.make("inputs")
+            self.input_quantizer = make_input(quant)
         else:
             self.aggregate_quantizer = quant.make("aggregates")
 
     @property
-    def sent_quantizer(self) -> Quantizer | FloatStage:
+    def sent_quantizer(self) -> Quantizer | RowStage | FloatStage:
         """Quantizer of what senders multiply or send."""
-        quantizer: Quantizer | FloatStage = self.input_quantizer if self.multiplies_first else self.message_quantizer
+        quantizer: Quantizer | RowStage | FloatStage = (
+            self.input_quantizer if self.multiplies_first else self.message_quantizer
+        )
         return quantizer
 
     def combine(self, sent: Tensor, own: Tensor, edges: Edges) -> Tensor:

@@ -15,7 +15,7 @@ from smoothbit.nn.layers.base import check_features, check_graph, check_option, 
 from smoothbit.nn.layers.conv import REDUCTIONS, QuantConv, check_edges
 from smoothbit.nn.layers.linear import emit_product, vector
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import QuantConfig
+from smoothbit.quant import QuantConfig, make_input
 
 
 @register(RGCNConv)
@@ -34,7 +34,7 @@ class QuantRGCNConv(QuantConv, RGCNConv):
 
     def attach(self, quant: QuantConfig) -> None:
         """Add quantizers of input, messages and matrices."""
-        self.input_quantizer = quant.make("inputs")
+        self.input_quantizer = make_input(quant)
         self.message_quantizers = nn.ModuleList([quant.make("messages") for _ in range(self.num_relations)])
         self.weight_quantizers = nn.ModuleList(
             [quant.make("weights", self.out_channels) for _ in range(self.num_relations)]

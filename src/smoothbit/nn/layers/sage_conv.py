@@ -12,7 +12,7 @@ from smoothbit.nn.layers.conv import Pair, as_pair
 from smoothbit.nn.layers.linear import AnyLinear
 from smoothbit.nn.layers.neighbour_conv import NeighbourConv
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, Quantizer
+from smoothbit.quant import FloatStage, QuantConfig, make_input
 
 LENGTH_EPS = 1e-12
 """Smallest length that `torch.nn.functional.normalize` divides by."""
@@ -23,7 +23,7 @@ class QuantSAGEConv(NeighbourConv, SAGEConv):
     """`NeighbourConv`; senders may be projected first, x_j = relu(W x_j + b), and rows of y scaled to length 1."""
 
     lin: AnyLinear
-    root_quantizer: Quantizer | FloatStage
+    root_quantizer: RowStage | FloatStage
 
     def linears(self) -> tuple[AnyLinear, AnyLinear | None]:
         """Return the matrices of neighbours and of the node itself."""
@@ -35,7 +35,7 @@ class QuantSAGEConv(NeighbourConv, SAGEConv):
         if self.project:
             convert(self.lin, quant)
             if self.root_weight:
-                self.root_quantizer = quant.make("inputs")
+                self.root_quantizer = make_input(quant)
 
     def forward(self, x: Tensor | Pair, edge_index: Tensor, size: tuple[int, int] | None = None) -> Tensor:
         """Return y [N, F_out]; `x` may be the features of senders and receivers apart."""

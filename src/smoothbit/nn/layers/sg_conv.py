@@ -9,7 +9,7 @@ from smoothbit.nn.layers.base import check_features, check_value, register
 from smoothbit.nn.layers.conv import QuantConv
 from smoothbit.nn.layers.linear import AnyLinear, convert_inner, vector
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import QuantConfig
+from smoothbit.quant import QuantConfig, make_input
 
 
 @register(SGConv)
@@ -26,7 +26,7 @@ class QuantSGConv(QuantConv, SGConv):
 
     def attach(self, quant: QuantConfig) -> None:
         """Quantize the linear layer, its input, and the messages of each step."""
-        self.input_quantizer = quant.make("inputs")
+        self.input_quantizer = make_input(quant)
         self.message_quantizers = nn.ModuleList([quant.make("messages") for _ in range(self.K)])
         convert_inner(self.lin, quant)
 

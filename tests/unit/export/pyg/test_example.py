@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -35,10 +34,6 @@ def test_batch_of_graphs_tells_their_number():
     call = read_example(_Weighted(), batch)
     assert call.num_graphs == 2
     assert call.roles["batch"].tolist() == [0, 0, 0, 1]
-
-
-def test_features_keep_their_values():
-    np.testing.assert_array_equal(read_example(_Weighted(), (X, EDGES)).features().to_dense(), X.numpy())
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smoothbit.export.pyg.fuse import fuse, sources
+from smoothbit.export.pyg.fuse import fuse
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import CombineOp, ConcatOp, FeaturesOp, LinearOp
+from smoothbit.formats.schema import CombineOp, ConcatOp, FeaturesOp, LinearOp, op_sources
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 
 LAW = per_tensor_law(8, 0.1)
@@ -84,5 +84,5 @@ def test_factors_of_two_combinations_multiply():
 def test_idle_operations_go():
     plan = fuse([FEATURES, _linear(1), _linear(1)], 3)
     assert len(plan.ops) == 2
-    assert sources(plan.ops[1]) == [1]
+    assert op_sources(plan.ops[1]) == [1]
     assert plan.scores == 2
