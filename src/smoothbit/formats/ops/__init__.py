@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from smoothbit.formats.ops import diffuse, elastic, features, linear
+from smoothbit.formats.ops import (
+    activate,
+    aggregate,
+    attend,
+    combine,
+    concat,
+    diffuse,
+    elastic,
+    features,
+    linear,
+    normalize,
+    readout,
+)
 from smoothbit.formats.ops.base import OpFormat as OpFormat
 from smoothbit.formats.ops.base import OpReader as OpReader
 from smoothbit.formats.ops.base import OpWriter as OpWriter
@@ -13,4 +25,11 @@ OP_FORMATS: dict[str, OpFormat] = {
     "linear": linear.FORMAT,
     "diffuse": diffuse.FORMAT,
     "elastic": elastic.FORMAT,
+    "aggregate": aggregate.FORMAT,
+    "attend": attend.FORMAT,
+    "combine": combine.FORMAT,
+    "concat": concat.FORMAT,
+    "activate": activate.FORMAT,
+    "normalize": normalize.FORMAT,
+    "readout": readout.FORMAT,
 }

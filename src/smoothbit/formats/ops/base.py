@@ -11,7 +11,7 @@ import numpy as np
 from smoothbit.errors import SchemaError, ValueRangeError
 from smoothbit.formats.law_table import LawWriter, check_width
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.record import Record, TensorShelf, check_integer, unknown
+from smoothbit.formats.record import Record, TensorShelf, check_integer, check_number, unknown
 from smoothbit.formats.schema import Laws
 from smoothbit.formats.wording import expected
 from smoothbit.numerics.affine import AffineLaw
@@ -91,13 +91,24 @@ class OpReader:
         Raises:
             ValueRangeError: its rows are graphs, or have laws of their own, or another width.
         """
-        number = self.row_source(name)
-        value, field_ = self.value(number), self.record.path(name)
+        return self._node_source(self.record.take(name), name, width)
+
+    def _node_source(self, item: object, name: str, width: int | None) -> int:
+        field_ = self.record.path(name)
+        number = self.check_source(check_integer(item, field_, 1, len(self.values)), field_)
+        value = self.value(number)
         if value.domain != "nodes":
-            raise ValueRangeError(expected(field_, "a value with a row for each node", f"{value.domain} after a readout"))
+            raise ValueRangeError(
+                expected(field_, "a value with a row for each node", f"{value.domain} after a readout")
+            )
         if width is not None and value.width != width:
             raise ValueRangeError(expected(field_, f"a value of {width} channels, as the source", value.width))
         return number
+
+    def optional_node_source(self, name: str, width: int) -> int | None:
+        """Return the number of a value as `node_source` does, or None for null."""
+        number = self.record.take(name)
+        return None if number is None else self._node_source(number, name, width)
 
     def check_source(self, number: int, field_: str) -> int:
         """Return `number` when that value has one law for all rows.
@@ -109,6 +120,11 @@ class OpReader:
         if law is not None and law.granularity == "per_node":
             raise ValueRangeError(expected(field_, "a value with one law for all nodes", law.granularity))
         return number
+
+    def numbers(self, name: str) -> tuple[float, ...]:
+        """Return a list of numbers that are finite in float32."""
+        items, path = self.record.items(name), self.record.path(name)
+        return tuple(check_number(item, f"{path}[{k}]") for k, item in enumerate(items))
 
     def sources(self, most: int) -> tuple[int, ...]:
         """Return the numbers of 1 to `most` values of one domain.
