@@ -68,7 +68,8 @@ def edge_weights(graph: CSR, scores: Float32Array) -> Int64Array:
     largest = np.full((graph.num_rows, scores.shape[1]), -np.inf, dtype=np.float32)
     np.maximum.at(largest, rows, scores)
     power = exp((scores - largest[rows]).astype(np.float64)).astype(np.float32)
-    return np.rint(np.float32(255) * power).astype(np.int64)
+    weights: Int64Array = np.rint(np.float32(255) * power).astype(np.int64)
+    return weights
 
 
 def _sum_channels(products: Float32Array, num_heads: int) -> Float32Array:

@@ -238,7 +238,7 @@ def _lane_sum(products: Tensor, num_heads: int) -> Tensor:
     """Return the sum of the channels of each head, in the eight parts that `kernels.attention` states."""
     per_head = products.view(len(products), num_heads, products.shape[1] // num_heads)
     lanes = torch.zeros(*per_head.shape[:2], 8)
-    for block in per_head.split(8, dim=2):
+    for block in torch.split(per_head, 8, dim=2):
         lanes[:, :, : block.shape[2]] += block
     halves = lanes[:, :, :4] + lanes[:, :, 4:]
     return (halves[:, :, 0] + halves[:, :, 2]) + (halves[:, :, 1] + halves[:, :, 3])
