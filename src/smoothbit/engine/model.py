@@ -46,9 +46,9 @@ class Model:
         """Compute class scores for every node.
 
         Args:
-            graph: Adjacency CSR [N, N] without values, row i listing the nodes that send to i
-                (prepared on the fly), or a `PreparedGraph` to reuse across runs and to choose an order of nodes.
-            Features and results are in the caller's order whatever it is.
+            graph: Adjacency CSR [N, N], row i listing the nodes that send to i (prepared on the fly), or a
+                `PreparedGraph` to reuse across runs, to choose an order of nodes, or with graphs and relations.
+                Features and results are in the caller's order whatever it is.
             features: Node features [N, F].
             num_threads: Threads inside each kernel; None for $SMOOTHBIT_NUM_THREADS or all cores.
                 The result does not depend on it.

@@ -24,7 +24,7 @@ class Result:
     """What a run gives.
 
     Args:
-        scores: Class scores [N, C], float32.
+        scores: Class scores [N, C], float32; [G, C] after a readout.
         embedding: Packed node embeddings [N, H], or None when the plan names none.
         trace: Quantized stages by name, when asked for.
     """
@@ -63,7 +63,7 @@ def run_plan(
             "Use the features of this graph."
         )
     check_bounds(plan, graph, features)
-    check_memory(plan, graph.num_nodes)
+    check_memory(plan, graph.num_nodes, graph.num_graphs)
     context = Context(graph, features, backend, trace={} if has_trace else None)
     for op in plan.ops:
         context.values.append(OPS.resolve(op.kind)(op, context))

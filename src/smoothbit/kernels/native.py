@@ -64,6 +64,34 @@ def prepare(epilogue: Epilogue) -> Prepared:
     return prepared
 
 
+def prepare_with_sum(epilogue: Epilogue) -> Prepared:
+    """Return a prepared epilogue that scales a sum and needs no row term from the kernel; see `prepare`."""
+    prepared = prepare(epilogue)
+    require_sum(prepared)
+    require_row_term(prepared)
+    return prepared
+
+
+def require_sum(prepared: Prepared) -> None:
+    """Check that an epilogue scales a sum.
+
+    Raises:
+        ArgumentError: it does not.
+    """
+    if not prepared.has_sum:
+        raise ArgumentError("Expected `col_scale` to be given for an operator with sums (got None). Pass ones.")
+
+
+def require_row_term(prepared: Prepared) -> None:
+    """Check that an epilogue has all its row terms.
+
+    Raises:
+        ArgumentError: one is missing.
+    """
+    if prepared.has_free_col_term:
+        raise ArgumentError("Expected `row_term` to be given with `col_term` (got None). Only gemm computes it.")
+
+
 def check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> None:
     """Check that `array` is a C-contiguous array of `dtype` and `shape` (None: any length).
 
