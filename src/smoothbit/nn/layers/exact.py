@@ -80,7 +80,7 @@ class _Call:
         return GraphInput(name) if name in ROLES else value
 
     def _is_row_binary(self) -> bool:
-        stages = [module for module in self.layer.children() if isinstance(module, RowStage)]
+        stages = [module for module in self.layer.modules() if isinstance(module, RowStage)]
         return any(bool(stage.is_row_binary) for stage in stages)
 
     def _graph(self) -> PreparedGraph:
