@@ -17,7 +17,7 @@ setup: $(STAMP)
 # Re-runs when what the installation is made of changes; Python sources are used in place (editable).
 $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(NATIVE_SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench,report,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench,onnx,report,dev]'
 	@mkdir -p $(@D)
 	@touch $@
 

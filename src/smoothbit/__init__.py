@@ -6,12 +6,14 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from smoothbit.export.onnx import export_onnx as export_onnx
     from smoothbit.hub import from_pretrained as from_pretrained
     from smoothbit.hub import save_pretrained as save_pretrained
 
 __version__ = "0.1.0"
 
 _HOMES = {
+    "export_onnx": "export.onnx",
     "from_pretrained": "hub",
     "save_pretrained": "hub",
 }
