@@ -76,7 +76,7 @@ def export(
     output.finish(result)
 
 
-def _write_onnx(packed: PackedModel, out: Path, run: Path, data_root: Path | None) -> dict[str, Any]:
+def _write_onnx(packed: PackedModel, out: Path, run: Path, data_root: str | None) -> dict[str, Any]:
     """Write the model as ONNX and return what the comparison on its own data set found."""
     onnx = importlib.import_module("smoothbit.export.onnx")
     config = read_config(run)

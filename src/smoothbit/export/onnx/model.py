@@ -155,7 +155,7 @@ def run_engine(model: Model, given: Mapping[str, AnyArray]) -> Float32Array:
     features = Features(x)
     if "row_scale" in given:
         rows, columns = np.nonzero(x)
-        features = Features(csr_from_coo(rows, columns, *x.shape, x[rows, columns]), given["row_scale"])
+        features = Features(csr_from_coo(rows, columns, x.shape[0], x.shape[1], x[rows, columns]), given["row_scale"])
     return model.run(graph, features).scores
 
 
