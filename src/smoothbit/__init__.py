@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from smoothbit.export.onnx import export_onnx as export_onnx
-    from smoothbit.hub import from_pretrained as from_pretrained
-    from smoothbit.hub import save_pretrained as save_pretrained
-
 __version__ = "0.1.0"
 
 _HOMES = {
-    "export_onnx": "export.onnx",
-    "from_pretrained": "hub",
-    "save_pretrained": "hub",
+    "QuantConfig": "smoothbit.quant",
+    "bypass": "smoothbit.quant",
+    "calibrate": "smoothbit.quant",
+    "export_onnx": "smoothbit.export.onnx",
+    "from_pretrained": "smoothbit.hub",
+    "load": "smoothbit.engine",
+    "quantize_": "smoothbit.nn.conversion",
+    "save_pretrained": "smoothbit.hub",
 }
+"""Public names and where they are; loaded when they are asked for, so that the engine does without torch."""
 
 
 def __getattr__(name: str) -> object:
-    """Import what is asked for: nothing else is loaded, torch least of all."""
     if name not in _HOMES:
-        raise AttributeError(f"module '{__name__}' has no attribute '{name}'")
-    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+        raise AttributeError(f"module 'smoothbit' has no attribute '{name}'")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
