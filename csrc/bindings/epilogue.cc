@@ -118,7 +118,7 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
                                std::optional<NativeLaw> aggregate, OptionalVector aggregate_step,
                                OptionalVector aggregate_offset, std::vector<NativeTerm> terms,
                                bool has_relu, OptionalVector output_row_scale,
-                               std::optional<NativeLaw> output)
+                               std::optional<NativeLaw> output, int stored_bits)
     : num_channels_(num_channels),
       col_scale_(std::move(col_scale)),
       row_term_(std::move(row_term)),
@@ -131,7 +131,8 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
       terms_(std::move(terms)),
       has_relu_(has_relu),
       output_row_scale_(std::move(output_row_scale)),
-      output_(std::move(output)) {
+      output_(std::move(output)),
+      stored_bits_(stored_bits) {
   require(num_channels >= 0, "Expected `num_channels` to be >= 0.");
   require(terms_.size() <= kMaxTerms, "Expected at most 4 terms.");
   for (const OptionalVector* values : {&col_scale_, &col_term_, &col_bias_, &aggregate_step_, &aggregate_offset_})
@@ -141,6 +142,8 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
           "Expected `aggregate_step` and `aggregate_offset` exactly when `aggregate` is given.");
   if (aggregate_) require_law(*aggregate_, num_channels);
   if (output_) require_law(*output_, num_channels);
+  require(!output_ || (stored_bits >= output_->num_bits && stored_bits <= 8),
+          "Expected `stored_bits` to be at least the bits of the output law, at most 8.");
   for (const NativeTerm& term : terms_) {
     const int64_t width = static_cast<int64_t>(term.data.shape(1));
     const bool fits = term.num_bits == 32
@@ -220,11 +223,14 @@ Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out, Chann
   for (const NativeTerm& term : terms_) e.terms[e.num_terms++] = expand_term(term, num_rows, arena);
   e.has_relu = has_relu_;
   e.output_row_scale = data_or_null(output_row_scale_);
-  if (output_) e.output = expand_law(*output_, arena);
+  if (output_) {
+    e.output = expand_law(*output_, arena);
+    e.output.num_bits = stored_bits_;  // how it is stored; the law keeps its range
+  }
   e.is_uniform = is_uniform(e);
   e.is_simple = is_simple_epilogue(e);
   const int64_t stride = static_cast<int64_t>(out.shape(1));
-  const int64_t row_bytes = output_ ? (num_channels_ * output_->num_bits + 7) / 8 : 0;
+  const int64_t row_bytes = output_ ? (num_channels_ * stored_bits_ + 7) / 8 : 0;
   const bool fits = output_ ? out.dtype() == nb::dtype<uint8_t>() && stride >= row_bytes
                             : out.dtype() == nb::dtype<float>() && stride == num_channels_;
   require(fits && static_cast<int64_t>(out.shape(0)) == num_rows,

@@ -18,12 +18,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'smoothbit' has no attribute '{name}'")
     from importlib import import_module
 
+    if name == "export":
+        return import_module("smoothbit.export")  # a package that is called
+    if name not in _HOMES:
+        raise AttributeError(f"module 'smoothbit' has no attribute '{name}'")
     return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_HOMES})
+    return sorted({*globals(), *_HOMES, "export"})

@@ -11,7 +11,7 @@ from smoothbit.engine import Model, PreparedGraph
 from smoothbit.errors import ArgumentError, FormatError, SmoothbitError
 from smoothbit.formats import GraphFile, PackedModel, model_bytes, read_graph, read_model
 from smoothbit.formats.packed_model import INFO_TEXTS, MODEL_FORMAT
-from smoothbit.formats.plan_reader import value_widths
+from smoothbit.formats.plan_reader import value_kinds
 from smoothbit.formats.schema import DiffuseOp, ElasticOp
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
@@ -48,7 +48,7 @@ def _run_model(packed: PackedModel) -> str:
         getattr(packed.info, name).encode()
     plan, outcome = packed.plan, "not run"
     steps = [op.num_steps if isinstance(op, (DiffuseOp, ElasticOp)) else 1 for op in plan.ops]
-    widths = value_widths(plan)
+    widths = [value.width for value in value_kinds(plan)]
     if sum(width * count for width, count in zip(widths, steps, strict=True)) > MAX_WORK:
         return outcome
     for features in _features(widths[0]):

@@ -113,7 +113,8 @@ class Finish {
   }
   SMOOTHBIT_INLINE void start_skip(const Place& low, const Place& high) {
     skip_codes_ = _mm256_setzero_si256();
-    table_ = _mm256_setzero_ps();
+    table_ = step_of_term_ = offset_ = _mm256_setzero_ps();
+    has_term_row_scale_ = false;
     if (step_.skip != Skip::codes) return;
     const Term& term = step_.e.terms[0];
     skip_codes_ = join(step_.codes(term.data, term.stride, low), step_.codes(term.data, term.stride, high));
@@ -239,7 +240,7 @@ __attribute__((noinline)) void run_blocks(const Step<kBits, kIsShort>& step, con
     step.store(low, _mm256_castsi256_si128(codes));
     step.store(high, _mm256_extracti128_si256(codes, 1));
   };
-  if constexpr (kBits <= 2 && !kIsShort) {
+  if constexpr (kBits != 4 && !kIsShort) {
     if (step.kind == Kind::plain) {
       store_codes(Finish<kIsWide, Kind::plain, kBits, kIsShort>(step, low, high, values, skip_values).run(sums));
       return;

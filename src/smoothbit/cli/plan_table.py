@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+
+import numpy as np
 
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Op, Plan
@@ -20,13 +23,9 @@ def plan_rows(plan: Plan) -> list[dict[str, str]]:
 
 
 def float32_bytes(plan: Plan) -> int:
-    """Return the bytes of all weights and biases in float32."""
-    count = 0
-    for op in plan.ops:
-        if isinstance(op, LinearOp):
-            rows, columns = op.weight.shape
-            count += rows * columns + (0 if op.bias is None else len(op.bias))
-    return count * FLOAT32_BYTES
+    """Return the bytes of all weights, biases and other vectors in float32."""
+    parts = [part for op in plan.ops for part in vars(op).values()]
+    return FLOAT32_BYTES * sum(math.prod(part.shape) for part in parts if isinstance(part, (np.ndarray, PackedTensor)))
 
 
 def _shape(op: Op) -> str:
@@ -39,7 +38,16 @@ def _shape(op: Op) -> str:
         skip = "" if op.skip is None else f", skip from {op.skip}"
         correction = ", corrected" if op.correction_self else ""
         return f"{_steps(op)}{coding}{correction}{skip}{', ReLU' if op.has_relu else ''}"
-    return _steps(op)
+    if isinstance(op, ElasticOp):
+        return _steps(op)
+    return ", ".join(_words(op))
+
+
+def _words(op: Op) -> list[str]:
+    """Return what is chosen in an operation: its words, then the claims that are true of it."""
+    words = [value for value in vars(op).values() if isinstance(value, str)]
+    claims = [name.removeprefix("has_").removeprefix("is_") for name, value in vars(op).items() if value is True]
+    return words + ["ReLU" if claim == "relu" else claim for claim in claims]
 
 
 def _steps(op: DiffuseOp | ElasticOp) -> str:
@@ -52,6 +60,9 @@ def _bits(op: Op) -> str:
     if isinstance(op, LinearOp):
         weight = op.weight.law if isinstance(op.weight, PackedTensor) else None
         return f"weight {_width([weight])}, output {_width([op.output])}"
+    if not isinstance(op, (DiffuseOp, ElasticOp)):
+        laws = {name: getattr(op, name) for name in ("message", "output") if hasattr(op, name)}
+        return ", ".join(f"{name} {_width([law])}" for name, law in laws.items())
     text = f"message {_width([op.message])}, aggregates {_width(op.aggregates)}, updates {_width(op.updates)}"
     if isinstance(op, ElasticOp):
         return f"{text}, duals {_width(op.duals)}"

@@ -13,7 +13,7 @@ import numpy as np
 
 from smoothbit import kernels
 from smoothbit.engine.graph import Incidence
-from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, Out, Term
+from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, unpack
@@ -29,6 +29,10 @@ class Backend(Protocol):
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
+        ...
+
+    def spmax(self, graph: CSR, source: UInt8Array, num_bits: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Take the largest of gathered codes, then the epilogue."""
         ...
 
     def gemm(
@@ -50,6 +54,20 @@ class Backend(Protocol):
         skip: Term | None = None,
     ) -> Float32Array:
         """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
+        ...
+
+    def spmax_f32(self, graph: CSR, source: Float32Array) -> Float32Array:
+        """Take the largest of gathered float32 rows."""
+        ...
+
+    def attend(
+        self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention
+    ) -> Float32Array:
+        """Return the mean of packed messages, weighted by attention."""
+        ...
+
+    def attend_f32(self, graph: CSR, source: Float32Array, attention: Attention) -> Float32Array:
+        """Return the mean of float32 messages, weighted by attention."""
         ...
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
@@ -101,6 +119,11 @@ class KernelBackend:
         out = new_rows(graph.num_rows, epilogue)
         return kernels.spmm(graph, source, num_bits, epilogue, weights=weights, out=out, num_threads=self.num_threads)
 
+    def spmax(self, graph: CSR, source: UInt8Array, num_bits: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Take the largest of gathered codes, then the epilogue."""
+        out = new_rows(graph.num_rows, epilogue)
+        return kernels.spmax(graph, source, num_bits, epilogue, out=out, num_threads=self.num_threads)
+
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
@@ -135,6 +158,20 @@ class KernelBackend:
             out=out,
             num_threads=self.num_threads,
         )
+
+    def spmax_f32(self, graph: CSR, source: Float32Array) -> Float32Array:
+        """Take the largest of gathered float32 rows."""
+        return kernels.spmax_f32(graph, source, num_threads=self.num_threads)
+
+    def attend(
+        self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention
+    ) -> Float32Array:
+        """Return the mean of packed messages, weighted by attention."""
+        return kernels.attend(graph, source, law, num_channels, attention, num_threads=self.num_threads)
+
+    def attend_f32(self, graph: CSR, source: Float32Array, attention: Attention) -> Float32Array:
+        """Return the mean of float32 messages, weighted by attention."""
+        return kernels.attend_f32(graph, source, attention, num_threads=self.num_threads)
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
@@ -205,7 +242,9 @@ def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
         return np.empty((num_rows, epilogue.num_channels), dtype=np.float32)
-    return aligned_bytes(num_rows, kernels.aligned_row_bytes(epilogue.num_channels, epilogue.output.num_bits))
+    stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
+    # Codes with more room than their law needs are for steps that work on whole blocks.
+    return aligned_bytes(num_rows, stride if epilogue.output_bits is None else max(stride, kernels.BLOCK_BYTES))
 
 
 def aligned_bytes(num_rows: int, stride: int) -> UInt8Array:

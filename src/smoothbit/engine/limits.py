@@ -6,13 +6,23 @@ from pathlib import Path
 
 import numpy as np
 
+from smoothbit.engine.edges import WEIGHT_QMAX
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.errors import ArgumentError, MemoryLimitError
 from smoothbit.formats.coding import delta_grid
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.plan_reader import value_law, value_widths
-from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
-from smoothbit.kernels import aligned_row_bytes, check_accumulator
+from smoothbit.formats.plan_reader import value_kinds
+from smoothbit.formats.schema import (
+    AggregateOp,
+    AttendOp,
+    DiffuseOp,
+    ElasticOp,
+    FeaturesOp,
+    LinearOp,
+    Plan,
+    ReadoutOp,
+)
+from smoothbit.kernels import ATTENTION_QMAX, aligned_row_bytes, check_accumulator
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.features import Features
 
@@ -22,17 +32,23 @@ MEMORY_TABLE = Path("/proc/meminfo")
 
 
 def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
-    """Prove that no int32 accumulator of `plan` can overflow on this graph.
+    """Prove that no int32 accumulator of `plan` can overflow on this graph, and that the model knows its weights.
 
     Raises:
-        ArgumentError: terms x codes x weights may exceed 2**31 - 1; the message names the operation.
+        ArgumentError: terms x codes x weights may exceed 2**31 - 1; the message names the operation. Or the graph
+            has weights that the model does not know, or no relations though the model reads them.
     """
+    if not any(isinstance(op, AggregateOp) and op.is_weighted for op in plan.ops):
+        graph.check_unweighted()
     for index, op in enumerate(plan.ops):
         try:
             if isinstance(op, LinearOp) and isinstance(op.weight, PackedTensor):
                 _check_product(plan, op, op.weight, features)
             elif isinstance(op, (DiffuseOp, ElasticOp)):
+                graph.check_unweighted()
                 _check_propagation(op, graph)
+            elif isinstance(op, (AggregateOp, AttendOp, ReadoutOp)):
+                _check_reduction(op, graph)
         except ArgumentError as error:
             raise ArgumentError(f"Operation {index + 1} ({op.kind}) of the model: {error}") from error
 
@@ -43,7 +59,7 @@ def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Fea
         terms = int(features.matrix.row_lengths.max(initial=0))
         check_accumulator(terms, weight.law.qmax, _largest_integer(source.law))
         return
-    law = value_law(source)
+    law = value_kinds(plan)[op.source - 1].law
     if law is not None:
         check_accumulator(weight.num_rows, weight.law.qmax, law.qmax)
 
@@ -66,17 +82,29 @@ def _check_propagation(op: DiffuseOp | ElasticOp, graph: PreparedGraph) -> None:
         check_accumulator(int(graph.incidence.transposed.row_lengths.max(initial=0)), _largest_code(*op.duals))
 
 
+def _check_reduction(op: AggregateOp | AttendOp | ReadoutOp, graph: PreparedGraph) -> None:
+    if isinstance(op, ReadoutOp):
+        terms, factor = graph.readout.max_count, 1
+    elif isinstance(op, AttendOp):
+        terms, factor = graph.edges(op.has_loops).max_count, ATTENTION_QMAX
+    else:
+        terms = graph.edges(op.has_loops, op.relation).max_count
+        factor = WEIGHT_QMAX if op.is_weighted and graph.is_weighted else 1
+    # The weights of a row add up too, whatever they multiply.
+    check_accumulator(terms, max(_largest_code(op.message), 1), factor)
+
+
 def _largest_code(*laws: AffineLaw | None) -> int:
     return max((law.qmax for law in laws if law is not None), default=0)
 
 
-def check_memory(plan: Plan, num_nodes: int) -> None:
+def check_memory(plan: Plan, num_nodes: int, num_graphs: int = 1) -> None:
     """Refuse a run whose values alone are larger than the memory that is free.
 
     Raises:
         MemoryLimitError: they are.
     """
-    needed = least_bytes(plan, num_nodes)
+    needed = least_bytes(plan, num_nodes, num_graphs)
     if needed < NEGLIGIBLE_BYTES:
         return
     free = free_bytes()
@@ -87,19 +115,20 @@ def check_memory(plan: Plan, num_nodes: int) -> None:
         )
 
 
-def least_bytes(plan: Plan, num_nodes: int) -> int:
+def least_bytes(plan: Plan, num_nodes: int, num_graphs: int = 1) -> int:
     """Return a lower bound of the bytes that a run allocates: the value of each operation.
 
     Args:
         plan: Validated plan.
         num_nodes: N.
+        num_graphs: G.
     """
-    row_bytes = 0
-    for op, width in zip(plan.ops, value_widths(plan), strict=True):
+    needed = 0
+    for op, value in zip(plan.ops, value_kinds(plan), strict=True):
         if not isinstance(op, FeaturesOp):  # sparse ones take what their entries take
-            law = value_law(op)
-            row_bytes += 4 * width if law is None else aligned_row_bytes(width, law.num_bits)
-    return num_nodes * row_bytes
+            row_bytes = 4 * value.width if value.law is None else aligned_row_bytes(value.width, value.law.num_bits)
+            needed += row_bytes * (num_nodes if value.domain == "nodes" else num_graphs)
+    return needed
 
 
 def free_bytes() -> int | None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
-from smoothbit.engine.runner import Result, run_plan
+from smoothbit.engine.runner import Result, run_plan, takes_sparse_features
 from smoothbit.engine.session import Session
 from smoothbit.formats.packed_model import PackedModel, read_model
 from smoothbit.formats.schema import ModelInfo, Plan
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
+from smoothbit.typing import AnyArray
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,24 @@ class Model:
         """What the file says about the model."""
         return self.packed.info
 
+    def features(self, x: AnyArray) -> Features:
+        """Return a dense matrix in the form in which this model reads it fastest.
+
+        Args:
+            x: Node features [N, F], any float dtype.
+
+        Returns:
+            Sparse features where `x` has few entries that are not 0 and every operation that reads it can take
+            those, dense ones otherwise.
+
+        Raises:
+            ShapeError: `x` is not a matrix.
+            ArgumentError: a value is NaN or infinite.
+        """
+        if takes_sparse_features(self.plan):
+            return Features.from_dense(x)
+        return Features(np.ascontiguousarray(x, dtype=np.float32))
+
     def run(
         self,
         graph: CSR | PreparedGraph,
@@ -46,9 +67,9 @@ class Model:
         """Compute class scores for every node.
 
         Args:
-            graph: Adjacency CSR [N, N] without values, row i listing the nodes that send to i
-                (prepared on the fly), or a `PreparedGraph` to reuse across runs and to choose an order of nodes.
-            Features and results are in the caller's order whatever it is.
+            graph: Adjacency CSR [N, N], row i listing the nodes that send to i (prepared on the fly), or a
+                `PreparedGraph` to reuse across runs, to choose an order of nodes, or with graphs and relations.
+                Features and results are in the caller's order whatever it is.
             features: Node features [N, F].
             num_threads: Threads inside each kernel; None for $SMOOTHBIT_NUM_THREADS or all cores.
                 The result does not depend on it.

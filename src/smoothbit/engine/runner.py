@@ -14,7 +14,7 @@ from smoothbit.engine.ops import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import Plan
+from smoothbit.formats.schema import FeaturesOp, LinearOp, Plan, op_sources
 from smoothbit.numerics.features import Features
 from smoothbit.typing import Float32Array, Int64Array
 
@@ -24,7 +24,7 @@ class Result:
     """What a run gives.
 
     Args:
-        scores: Class scores [N, C], float32.
+        scores: Class scores [N, C], float32; [G, C] after a readout.
         embedding: Packed node embeddings [N, H], or None when the plan names none.
         trace: Quantized stages by name, when asked for.
     """
@@ -63,7 +63,7 @@ def run_plan(
             "Use the features of this graph."
         )
     check_bounds(plan, graph, features)
-    check_memory(plan, graph.num_nodes)
+    check_memory(plan, graph.num_nodes, graph.num_graphs)
     context = Context(graph, features, backend, trace={} if has_trace else None)
     for op in plan.ops:
         context.values.append(OPS.resolve(op.kind)(op, context))
@@ -78,6 +78,13 @@ def run_plan(
         embedding=embedding if isinstance(embedding, PackedTensor) else None,
         trace=context.trace or {},
     )
+
+
+def takes_sparse_features(plan: Plan) -> bool:
+    """Return whether every operation of `plan` that reads the node features can read sparse ones."""
+    laws = {k + 1: op.law for k, op in enumerate(plan.ops) if isinstance(op, FeaturesOp)}
+    others = {source for op in plan.ops if not isinstance(op, LinearOp) for source in op_sources(op)}
+    return not others & laws.keys() and all(law is None or law.phase[0] == 0 for law in laws.values())
 
 
 def same_codes(first: Value, second: Value) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TypeAlias
 
 import numpy as np
 
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Term
+from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack
 from smoothbit.typing import Float32Array, Int16Array
@@ -53,6 +54,14 @@ def num_channels(value: Dense) -> int:
 def num_rows(value: Dense) -> int:
     """Return N of a dense value."""
     return value.num_rows if isinstance(value, PackedTensor) else int(value.shape[0])
+
+
+def same_law(first: AffineLaw, second: AffineLaw | None) -> bool:
+    """Return whether quantizing by `second` what has codes of `first` gives the very codes."""
+    if second is None or second.shift != 0:
+        return False
+    names = [part.name for part in fields(AffineLaw)]
+    return first is second or all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
 
 
 def term(value: Dense, weight: float, row_scale: Float32Array | None = None) -> Term:

@@ -16,6 +16,7 @@ from smoothbit.kernels import isa
 from smoothbit.nn import Network, TorchGraph, inputs_from_features, simulate
 from smoothbit.train import load_run_model
 from smoothbit.train.run_folder import read_config
+from smoothbit.typing import Float32Array, Int64Array
 
 MAX_RELATIVE_DIFFERENCE = 1e-5
 """Largest allowed difference of scores over the largest score: a quantized network needs 0 and an
@@ -70,11 +71,25 @@ def verify_model(model: Network, packed: Model, dataset: Dataset, num_threads: i
     prepared = PreparedGraph(dataset.adjacency)
     engine = packed.run(prepared, dataset.features, num_threads=num_threads, has_trace=True)
     simulated = simulate(model, prepared, dataset.features, has_trace=True)
-    fake = model.evaluate(inputs_from_features(dataset.features), TorchGraph(prepared)).argmax(axis=1)
+    fake = model.evaluate(inputs_from_features(dataset.features), TorchGraph(prepared))
+    return compare_results(engine, simulated, fake, num_threads)
+
+
+def compare_results(
+    engine: Result, simulated: Result, fake_scores: Float32Array, num_threads: int | None = None
+) -> Verification:
+    """Compare a traced run of the engine with one of its simulation, and with the network as it trains.
+
+    Args:
+        engine: Run by the kernels.
+        simulated: The same plan in torch.
+        fake_scores: Scores [N, C] of the network in fake-quantized float32.
+        num_threads: Threads of the engine, or None for its default.
+    """
     equal = {name: _is_equal(name, engine, simulated) for name in _quantized_stages(simulated)}
-    agreement = float((engine.labels == simulated.labels).mean())
-    difference = float(np.abs(engine.scores - simulated.scores).max())
-    relative = difference / max(float(np.abs(simulated.scores).max()), SMALLEST)
+    agreement = _share_equal(engine.labels, simulated.labels)
+    difference = float(np.abs(engine.scores - simulated.scores).max(initial=0))
+    relative = difference / max(float(np.abs(simulated.scores).max(initial=0)), SMALLEST)
     return Verification(
         stages=len(equal),
         stages_equal=sum(equal.values()),
@@ -82,7 +97,7 @@ def verify_model(model: Network, packed: Model, dataset: Dataset, num_threads: i
         label_agreement=agreement,
         max_abs_score_difference=difference,
         max_relative_score_difference=relative,
-        fake_quantize_label_agreement=float((engine.labels == fake).mean()),
+        fake_quantize_label_agreement=_share_equal(engine.labels, fake_scores.argmax(axis=1)),
         isa=isa.chosen(),
         threads=num_threads or isa.default_num_threads(),
         passed=all(equal.values()) and agreement == 1.0 and relative < MAX_RELATIVE_DIFFERENCE,
@@ -120,6 +135,10 @@ def verify_run(
     model, _, _ = load_run_model(run_dir, seed)
     data = load_dataset(dataset or config.dataset, data_root or config.data_root)
     return verify_model(model, packed, data, num_threads)
+
+
+def _share_equal(labels: Int64Array, others: Int64Array) -> float:
+    return float((labels == others).mean()) if len(labels) else 1.0
 
 
 def _quantized_stages(simulated: Result) -> list[str]:

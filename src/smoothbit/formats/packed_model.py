@@ -9,7 +9,7 @@ from pathlib import Path
 from smoothbit.errors import ArgumentError, ValueRangeError
 from smoothbit.formats.container import encode_header, read_container, write_container
 from smoothbit.formats.json_text import parse_json, to_json
-from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
+from smoothbit.formats.plan_reader import plan_from_json, value_kinds
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
 from smoothbit.formats.schema import DiffuseOp, ModelInfo, Plan
@@ -17,10 +17,15 @@ from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray
 
 MODEL_FORMAT = "smoothbit-model"
-MODEL_VERSION = "1.2"
+MODEL_VERSION = "1.3"
 PLAIN_VERSION = "1.0"
 """Version of a plan without what a later one added: any reader of 1.x reads it."""
+FIRST_KINDS = ("features", "linear", "diffuse", "elastic")
+"""Operations of formats before 1.3."""
 INFO_TEXTS = ("model", "quantizer", "propagation", "dataset", "split", "library_version")
+PARTS = {"bias": "biases", "correction": "corrections"}
+PARTS |= dict.fromkeys(("scale", "mean_scale", "vector", "slopes"), "vectors")
+"""Part of the file that a tensor of an operation belongs to, by the name after its number."""
 MODEL_BITS = (1, 2, 4, 8, 32)
 MAX_CLASSES = (1 << 31) - 1
 
@@ -75,12 +80,12 @@ def model_bytes(model: PackedModel) -> dict[str, int]:
     """Return how many bytes of the file each part takes.
 
     Returns:
-        Bytes under "codes" (packed weights), "float_weights", "biases", "laws", "corrections",
-        "plan" and "info" (JSON as it stands in the header), "header" (all else), and "total",
-        the file size and the sum of the others.
+        Bytes under "codes" (packed weights), "float_weights", "biases", "vectors" (other numbers for each
+        channel), "laws", "corrections", "plan" and "info" (JSON as it stands in the header), "header" (all
+        else), and "total", the file size and the sum of the others.
     """
     tensors, metadata = _encode(model)
-    parts = dict.fromkeys(("codes", "float_weights", "biases", "laws", "corrections"), 0)
+    parts = dict.fromkeys(("codes", "float_weights", "biases", "vectors", "laws", "corrections"), 0)
     for name, array in tensors.items():
         parts[_part(name, array)] += array.nbytes
     for name in ("plan", "info"):
@@ -94,7 +99,7 @@ def _part(name: str, array: AnyArray) -> str:
     kind = name.partition(".")[2]
     if kind == "weight":
         return "codes" if array.itemsize == 1 else "float_weights"
-    return {"bias": "biases", "correction": "corrections"}.get(kind, "laws")
+    return PARTS.get(kind, "laws")
 
 
 def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
@@ -110,10 +115,12 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
 
 
 def _version(plan: Plan) -> str:
+    if any(op.kind not in FIRST_KINDS for op in plan.ops):
+        return MODEL_VERSION
     diffusions = [op for op in plan.ops if isinstance(op, DiffuseOp)]
     if any(op.coding != "plain" for op in diffusions):
-        return MODEL_VERSION
-    laws = [value_law(op) for op in plan.ops]
+        return "1.2"
+    laws = [value.law for value in value_kinds(plan)]
     has_node_laws = any(law is not None and law.granularity == "per_node" for law in laws)
     is_plain = not has_node_laws and all(op.skip is None and not op.has_relu for op in diffusions)
     return PLAIN_VERSION if is_plain else "1.1"
@@ -128,7 +135,7 @@ def _decode(metadata: Mapping[str, str], tensors: Mapping[str, AnyArray]) -> Pac
     plan = plan_from_json(plan_record, shelf)
     info = _read_info(info_record)
     shelf.finish()
-    width = value_widths(plan)[plan.scores - 1]
+    width = value_kinds(plan)[plan.scores - 1].width
     if info.num_classes != width:
         rule = f"the width of the scores, {width}"
         raise ValueRangeError(expected("info.num_classes", rule, info.num_classes))

@@ -102,14 +102,7 @@ class Record:
             SchemaError: missing, or not a number.
             ValueRangeError: an integer beyond 2**53, or infinite in float32.
         """
-        value = self.take(name)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise SchemaError(expected(self.path(name), "a number", value))
-        if isinstance(value, int) and abs(value) > MAX_EXACT_INT:
-            raise ValueRangeError(expected(self.path(name), "exact in float64", value))
-        if abs(value) > MAX_FLOAT32:
-            raise ValueRangeError(expected(self.path(name), "finite in float32", value))
-        return float(value)
+        return check_number(self.take(name), self.path(name))
 
     def items(self, name: str) -> list[object]:
         """Return a list.
@@ -204,6 +197,17 @@ def check_integer(value: object, field: str, low: int, high: int) -> int:
     if not low <= value <= high:
         raise ValueRangeError(expected(field, f"in [{low}, {high}]", value))
     return value
+
+
+def check_number(value: object, field: str) -> float:
+    """Return `value` when it is a number that is finite in float32; see `Record.number`."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise SchemaError(expected(field, "a number", value))
+    if isinstance(value, int) and abs(value) > MAX_EXACT_INT:
+        raise ValueRangeError(expected(field, "exact in float64", value))
+    if abs(value) > MAX_FLOAT32:
+        raise ValueRangeError(expected(field, "finite in float32", value))
+    return float(value)
 
 
 def check_list(value: object, field: str) -> list[object]:

@@ -379,6 +379,16 @@ Op: TypeAlias = (
 OP_KINDS: dict[str, type] = {op.kind: op for op in get_args(Op)}
 
 
+SOURCE_FIELDS = ("source", "skip", "queries", "keys")
+"""Fields of operations that number a value they read, besides the list `sources`."""
+
+
+def op_sources(op: Op) -> list[int]:
+    """Return the values that `op` reads."""
+    single = (getattr(op, name, None) for name in SOURCE_FIELDS)
+    return [*getattr(op, "sources", ()), *(number for number in single if number is not None)]
+
+
 @dataclass(frozen=True)
 class Plan:
     """Operations in order, and which values leave the engine.

@@ -13,13 +13,32 @@ import numpy as np
 from smoothbit.errors import ArgumentError
 from smoothbit.kernels import isa as isa
 from smoothbit.kernels import reference
+from smoothbit.kernels.attending import attend as attend
+from smoothbit.kernels.attending import attend_f32 as attend_f32
+from smoothbit.kernels.attention import ATTENTION_QMAX as ATTENTION_QMAX
+from smoothbit.kernels.attention import Attention as Attention
+from smoothbit.kernels.delta import BLOCK_BYTES as BLOCK_BYTES
 from smoothbit.kernels.delta import DeltaState as DeltaState
 from smoothbit.kernels.delta import DeltaStep as DeltaStep
 from smoothbit.kernels.delta import delta_state as delta_state
 from smoothbit.kernels.delta import delta_state_width
+from smoothbit.kernels.delta import delta_stored_bits as delta_stored_bits
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
-from smoothbit.kernels.native import FLOAT32, INT16, INT32, UINT8, Prepared, check_array, check_packed, prepare
+from smoothbit.kernels.maximum import spmax as spmax
+from smoothbit.kernels.maximum import spmax_f32 as spmax_f32
+from smoothbit.kernels.native import (
+    FLOAT32,
+    INT16,
+    INT32,
+    UINT8,
+    check_array,
+    check_packed,
+    prepare,
+    prepare_with_sum,
+    require_row_term,
+    require_sum,
+)
 from smoothbit.kernels.output import aligned_row_bytes as aligned_row_bytes
 from smoothbit.kernels.output import output_rows, perform_reference, store, thread_count
 from smoothbit.kernels.program import Call as Call
@@ -36,6 +55,9 @@ from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UInt8Array
 
 __all__ = [
+    "ATTENTION_QMAX",
+    "BLOCK_BYTES",
+    "Attention",
     "Call",
     "DeltaState",
     "DeltaStep",
@@ -45,9 +67,12 @@ __all__ = [
     "Recorder",
     "Term",
     "aligned_row_bytes",
+    "attend",
+    "attend_f32",
     "check_accumulator",
     "delta_state",
     "delta_step",
+    "delta_stored_bits",
     "gemm",
     "isa",
     "pack",
@@ -55,6 +80,8 @@ __all__ = [
     "perform",
     "recording",
     "requantize",
+    "spmax",
+    "spmax_f32",
     "spmm",
     "spmm_f32",
     "take_rows",
@@ -96,7 +123,7 @@ def spmm(
         ArgumentError: an unknown width, a missing `col_scale`, or `num_threads` < 1.
     """
     check_num_bits(num_bits)
-    prepared = _prepare_with_sum(epilogue)
+    prepared = prepare_with_sum(epilogue)
     check_packed("source", source, graph.num_cols, epilogue.num_channels, num_bits)
     if weights is not None:
         check_array("weights", weights, INT16, (graph.num_entries,))
@@ -140,7 +167,7 @@ def delta_step(
     """
     check_num_bits(num_bits)
     e = step.epilogue
-    prepared = _prepare_with_sum(e)
+    prepared = prepare_with_sum(e)
     assert e.col_scale is not None
     others = (e.col_term, e.col_bias, e.aggregate, e.has_relu or None, *e.terms[1:])
     if e.row_scale is None or any(part is not None for part in others):
@@ -211,7 +238,7 @@ def gemm(
         raise ArgumentError(f"Expected `depth` to be >= 0 (got {depth}). Pass the number of source codes in a row.")
     check_accumulator(depth, (1 << num_bits) - 1, (1 << weight_bits) - 1)
     prepared = prepare(epilogue)
-    _require_sum(prepared)
+    require_sum(prepared)
     check_packed("source", source, None, depth, num_bits)
     check_packed("weight", weight, depth, epilogue.num_channels, weight_bits)
     out = output_rows(prepared, len(source), out)
@@ -249,7 +276,7 @@ def requantize(
         ArgumentError: `col_scale` without sums or sums without it, or `num_threads` < 1.
     """
     prepared = prepare(epilogue)
-    _require_row_term(prepared)
+    require_row_term(prepared)
     if prepared.has_sum != (sums is not None):
         raise ArgumentError(
             f"Expected `col_scale` to be given exactly when `sums` is (got col_scale={prepared.has_sum}, "
@@ -446,23 +473,6 @@ def check_accumulator(max_terms: int, source_qmax: int, weight_bound: int = 1) -
             f"Expected `max_terms * source_qmax * weight_bound` to be at most {INT32_MAX} "
             f"(got {max_terms} * {source_qmax} * {weight_bound} = {bound}). Use fewer bits, or split the sum."
         )
-
-
-def _prepare_with_sum(epilogue: Epilogue) -> Prepared:
-    prepared = prepare(epilogue)
-    _require_sum(prepared)
-    _require_row_term(prepared)
-    return prepared
-
-
-def _require_sum(prepared: Prepared) -> None:
-    if not prepared.has_sum:
-        raise ArgumentError("Expected `col_scale` to be given for an operator with sums (got None). Pass ones.")
-
-
-def _require_row_term(prepared: Prepared) -> None:
-    if prepared.has_free_col_term:
-        raise ArgumentError("Expected `row_term` to be given with `col_term` (got None). Only gemm computes it.")
 
 
 def _reference_requantize(sums: Int32Array | None, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:

@@ -94,13 +94,26 @@ class DeltaState:
         self.wide_sums[self.slots[is_wide], :width] = sums[is_wide]
 
 
+def delta_stored_bits(num_channels: int, num_bits: int) -> int:
+    """Return how many bits the codes of a propagation rest in: more where a row of theirs does not fill a block.
+
+    A step works on blocks of 16 bytes, whatever part of them a row has, and one of 8 bits has an eighth of the
+    channels of one of 1 bit.
+
+    Args:
+        num_channels: F.
+        num_bits: Width of the codes.
+    """
+    return max(num_bits, next((bits for bits in (8, 4, 2) if num_channels * bits <= 8 * BLOCK_BYTES), num_bits))
+
+
 def delta_state(graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
     """Return room for a propagation; its first step fills it.
 
     Args:
         graph: N rows of entries.
         num_channels: F.
-        num_bits: Width of the codes of the differences.
+        num_bits: Bits that the codes of the differences rest in.
         bound: Largest magnitude of M, at most 2**15 - 1; a sum of row i is at most ``bound * |N(i)|``.
     """
     shape = (graph.num_rows, delta_state_width(num_channels, num_bits))

@@ -66,6 +66,7 @@ class Epilogue:
         has_relu: Whether negative values become 0.
         output_row_scale: [N] float32, or None.
         output: Law of the stored codes, or None to store float32.
+        output_bits: Bits a stored code takes, at least those of `output`; None for just those.
 
     Laws are per tensor, channel or group (anything that expands to [F]).
     """
@@ -83,3 +84,11 @@ class Epilogue:
     has_relu: bool = False
     output_row_scale: Float32Array | None = None
     output: AffineLaw | None = None
+    output_bits: int | None = None
+
+    @property
+    def stored_bits(self) -> int:
+        """Bits of an element of the output: 1, 2, 4, 8, or 32 for float32."""
+        if self.output is None:
+            return 32
+        return self.output.num_bits if self.output_bits is None else self.output_bits

@@ -64,6 +64,34 @@ def prepare(epilogue: Epilogue) -> Prepared:
     return prepared
 
 
+def prepare_with_sum(epilogue: Epilogue) -> Prepared:
+    """Return a prepared epilogue that scales a sum and needs no row term from the kernel; see `prepare`."""
+    prepared = prepare(epilogue)
+    require_sum(prepared)
+    require_row_term(prepared)
+    return prepared
+
+
+def require_sum(prepared: Prepared) -> None:
+    """Check that an epilogue scales a sum.
+
+    Raises:
+        ArgumentError: it does not.
+    """
+    if not prepared.has_sum:
+        raise ArgumentError("Expected `col_scale` to be given for an operator with sums (got None). Pass ones.")
+
+
+def require_row_term(prepared: Prepared) -> None:
+    """Check that an epilogue has all its row terms.
+
+    Raises:
+        ArgumentError: one is missing.
+    """
+    if prepared.has_free_col_term:
+        raise ArgumentError("Expected `row_term` to be given with `col_term` (got None). Only gemm computes it.")
+
+
 def check_array(name: str, array: Any, dtype: Any, shape: tuple[int | None, ...]) -> None:
     """Check that `array` is a C-contiguous array of `dtype` and `shape` (None: any length).
 
@@ -110,7 +138,7 @@ def _prepare(e: Epilogue) -> Prepared:
         has_sum=e.col_scale is not None,
         has_free_col_term=e.col_term is not None and e.row_term is None,
         out_dtype=UINT8 if is_packed else FLOAT32,
-        out_width=packed_row_bytes(e.num_channels, e.output.num_bits) if e.output else e.num_channels,
+        out_width=packed_row_bytes(e.num_channels, e.stored_bits) if e.output else e.num_channels,
     )
 
 
@@ -124,6 +152,11 @@ def _check_parts(e: Epilogue) -> None:
         raise ArgumentError(
             f"Expected `aggregate_step` and `aggregate_offset` to be given exactly when `aggregate` is "
             f"(got aggregate={e.aggregate is not None}, step={step}, offset={offset}). Pass all three or none."
+        )
+    if e.output_bits is not None and (e.output is None or check_num_bits(e.output_bits) < e.output.num_bits):
+        least = None if e.output is None else e.output.num_bits
+        raise ArgumentError(
+            f"Expected `output_bits` to be at least the {least} bits of `output` (got {e.output_bits}). Leave it out."
         )
     if len(e.terms) > MAX_TERMS:
         raise ArgumentError(
@@ -202,6 +235,7 @@ def _native_epilogue(ext: Any, e: Epilogue) -> Any:
         e.has_relu,
         e.output_row_scale,
         _native_law(ext, e.output),
+        e.stored_bits,
     )
 
 

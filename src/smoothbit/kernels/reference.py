@@ -26,6 +26,15 @@ def sum_rows(graph: CSR, codes: UInt8Array, weights: Int16Array | None) -> Int64
     return sums
 
 
+def max_rows(graph: CSR, values: Float32Array | UInt8Array) -> Float32Array | UInt8Array:
+    """Return the largest of values[indices[j]] over entries j of each row [N, F]; 0 for none."""
+    out = np.zeros((graph.num_rows, values.shape[1]), dtype=values.dtype)
+    filled = np.flatnonzero(graph.row_lengths)
+    out[filled] = values[graph.indices[graph.indptr[filled]]]
+    np.maximum.at(out, graph.entry_rows(), values[graph.indices])
+    return out
+
+
 def apply_epilogue(sums: Int64Array | None, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Apply the epilogue in the order its module states.
 
@@ -62,7 +71,7 @@ def apply_epilogue(sums: Int64Array | None, num_rows: int, epilogue: Epilogue) -
         y = y * e.output_row_scale[:, None]
     if e.output is None:
         return y
-    return pack(quantize(y, e.output), e.output.num_bits)
+    return pack(quantize(y, e.output), e.stored_bits)
 
 
 def _term_values(term: Term, num_channels: int) -> Float32Array:
@@ -82,6 +91,12 @@ def spmm(
     """Gather and add packed rows; see `smoothbit.kernels.spmm`."""
     sums = sum_rows(graph, unpack(source, num_bits, epilogue.num_channels), weights)
     return apply_epilogue(sums, graph.num_rows, epilogue)
+
+
+def spmax(graph: CSR, source: UInt8Array, num_bits: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+    """Take the largest of gathered codes; see `smoothbit.kernels.spmax`."""
+    largest = max_rows(graph, unpack(source, num_bits, epilogue.num_channels))
+    return apply_epilogue(largest.astype(np.int64), graph.num_rows, epilogue)
 
 
 def delta_step(
@@ -110,7 +125,7 @@ def delta_step(
         y = y - own * step.known_scale
     if e.output_row_scale is not None:
         y = y * e.output_row_scale[:, None]
-    return y if e.output is None else pack(quantize(y, e.output), e.output.num_bits)
+    return y if e.output is None else pack(quantize(y, e.output), e.stored_bits)
 
 
 def gemm(

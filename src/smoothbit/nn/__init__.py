@@ -15,3 +15,4 @@ from smoothbit.nn.models import SMPNet as SMPNet
 from smoothbit.nn.models.smp_net import SMPNetConfig as SMPNetConfig
 from smoothbit.nn.propagation import PROPAGATIONS as PROPAGATIONS
 from smoothbit.nn.simulation import simulate as simulate
+from smoothbit.quant import bypass as bypass

@@ -15,11 +15,12 @@ from torch import Tensor
 
 from smoothbit.engine.graph import Incidence, PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
-from smoothbit.kernels import DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
+from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
 from smoothbit.nn.models import Network
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.elementary import exp
 from smoothbit.numerics.features import Features
 from smoothbit.numerics.packing import pack, unpack
 from smoothbit.quant.functional import TorchLaw, quantize
@@ -64,6 +65,33 @@ class TorchBackend:
         scaled = product if row_scale is None else product * torch.from_numpy(row_scale)[:, None]
         mean = scaled * scale
         return (mean if skip is None else mean + torch.from_numpy(skip.data) * float(skip.step[0])).numpy()
+
+    def spmax(self, graph: CSR, source: UInt8Array, num_bits: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
+        """Take the largest of gathered codes, then the epilogue."""
+        largest = _largest(graph, torch.from_numpy(unpack(source, num_bits, epilogue.num_channels)))
+        return _epilogue(largest, graph.num_rows, epilogue)
+
+    def spmax_f32(self, graph: CSR, source: Float32Array) -> Float32Array:
+        """Take the largest of gathered float32 rows."""
+        return _largest(graph, torch.from_numpy(source)).numpy()
+
+    def attend(
+        self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention
+    ) -> Float32Array:
+        """Return the mean of packed messages, weighted by attention; sums of integers are exact in float64."""
+        codes = torch.from_numpy(unpack(source, law.num_bits, num_channels)).double()
+        sums, inverse = _weigh(graph, codes, attention)
+        step, offset = (_vector(law.expand(part, num_channels)) for part in (law.step, law.offset))
+        values = sums.float() * inverse * step.view(attention.num_heads, -1)
+        if offset.any():
+            values = values + offset.view(attention.num_heads, -1)
+        values[torch.from_numpy(graph.row_lengths == 0)] = 0
+        return _join_heads(values, attention)
+
+    def attend_f32(self, graph: CSR, source: Float32Array, attention: Attention) -> Float32Array:
+        """Return the mean of float32 messages, weighted by attention."""
+        sums, inverse = _weigh(graph, torch.from_numpy(source), attention)
+        return _join_heads(sums * inverse, attention)
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
@@ -177,6 +205,52 @@ def _torch_csr(graph: CSR, values: Int16Array | Float32Array | None, dtype: torc
     return sparse_csr(torch.from_numpy(graph.indptr), indices, entries, (graph.num_rows, graph.num_cols))
 
 
+def _largest(graph: CSR, values: Tensor) -> Tensor:
+    rows = torch.from_numpy(graph.entry_rows()).long()[:, None].expand(-1, values.shape[1])
+    gathered = values[torch.from_numpy(graph.indices).long()]
+    out = torch.zeros(graph.num_rows, values.shape[1], dtype=values.dtype)
+    return out.scatter_reduce(0, rows, gathered, "amax", include_self=False)
+
+
+def _weigh(graph: CSR, messages: Tensor, a: Attention) -> tuple[Tensor, Tensor]:
+    """Return sums of messages times integer weights [N, H, C], and the inverse sums of those weights [N, H, 1]."""
+    rows, columns = torch.from_numpy(graph.entry_rows()).long(), torch.from_numpy(graph.indices).long()
+    keys, queries = torch.from_numpy(a.keys)[columns], torch.from_numpy(a.queries)[rows]
+    if a.score == "dot":
+        scores = _lane_sum(keys * queries, a.num_heads) * a.scale
+    else:
+        scores = torch.nn.functional.leaky_relu(keys + queries, a.slope)
+        scores = scores if a.vector is None else _lane_sum(_vector(a.vector) * scores, a.num_heads)
+    places = rows[:, None].expand_as(scores)
+    largest = torch.zeros(graph.num_rows, a.num_heads).scatter_reduce(0, places, scores, "amax", include_self=False)
+    power = torch.from_numpy(exp((scores - largest[rows]).double().numpy())).float()
+    weights = torch.round(255 * power)
+    totals = torch.zeros(graph.num_rows, a.num_heads, dtype=torch.float64).index_add(0, rows, weights.double())
+    inverse = torch.where(totals > 0, 1 / totals.float(), 0.0)
+    gathered = weights[:, :, None].to(messages.dtype) * messages[columns].view(len(rows), a.num_heads, -1)
+    sums = torch.zeros(graph.num_rows, *gathered.shape[1:], dtype=messages.dtype).index_add(0, rows, gathered)
+    return sums, inverse[:, :, None]
+
+
+def _lane_sum(products: Tensor, num_heads: int) -> Tensor:
+    """Return the sum of the channels of each head, in the eight parts that `kernels.attention` states."""
+    per_head = products.view(len(products), num_heads, products.shape[1] // num_heads)
+    lanes = torch.zeros(*per_head.shape[:2], 8)
+    for block in per_head.split(8, dim=2):
+        lanes[:, :, : block.shape[2]] += block
+    halves = lanes[:, :, :4] + lanes[:, :, 4:]
+    return (halves[:, :, 0] + halves[:, :, 2]) + (halves[:, :, 1] + halves[:, :, 3])
+
+
+def _join_heads(values: Tensor, a: Attention) -> Float32Array:
+    if a.is_concatenated:
+        return values.reshape(len(values), -1).numpy()
+    total = values[:, 0]
+    for head in range(1, a.num_heads):
+        total = total + values[:, head]
+    return (total * float(np.float32(1.0 / a.num_heads))).numpy()
+
+
 def _epilogue(
     sums: Tensor | None, num_rows: int, e: Epilogue, row_sums: Tensor | None = None
 ) -> UInt8Array | Float32Array:
@@ -204,7 +278,7 @@ def _epilogue(
 def _finish(y: Tensor, e: Epilogue) -> UInt8Array | Float32Array:
     if e.output_row_scale is not None:
         y = y * _vector(e.output_row_scale)[:, None]
-    return y.numpy() if e.output is None else _pack(y, e.output)
+    return y.numpy() if e.output is None else pack(_codes(y, e.output).to(torch.uint8).numpy(), e.stored_bits)
 
 
 def _term(term: Term, num_channels: int) -> Tensor:

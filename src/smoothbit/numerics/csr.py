@@ -162,7 +162,7 @@ def csr_from_coo(
             raise ArgumentError(
                 f"Expected `{name}` to be in [0, {bound}) (got {bad}). Check the edge list against the number of nodes."
             )
-    order = np.argsort(rows * num_cols + cols, kind="stable")
+    order = entry_order(rows, cols, num_cols)
     indptr = np.zeros(num_rows + 1, dtype=np.int64)
     np.cumsum(np.bincount(rows, minlength=num_rows), out=indptr[1:])
     return CSR(
@@ -171,6 +171,13 @@ def csr_from_coo(
         num_cols=num_cols,
         values=None if values is None else np.ascontiguousarray(values[order], dtype=np.float32),
     )
+
+
+def entry_order(rows: AnyArray, cols: AnyArray, num_cols: int) -> Int64Array:
+    """Return the coordinate entry at each place of the CSR matrix that `csr_from_coo` builds [E]."""
+    keys = np.asarray(rows, dtype=np.int64) * num_cols + np.asarray(cols, dtype=np.int64)
+    order: Int64Array = np.argsort(keys, kind="stable")
+    return order
 
 
 def _is_sorted(rows: Int32Array, indices: Int32Array) -> bool:

@@ -8,7 +8,10 @@ import numpy as np
 
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.numerics.csr import CSR
-from smoothbit.typing import Float32Array
+from smoothbit.typing import AnyArray, Float32Array
+
+MAX_DENSITY = 0.2
+"""Largest share of entries at which gathering rows of weights is cheaper than a product of whole rows."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,38 @@ class Features:
                     f"Expected `row_scale` to be finite (got {self.row_scale[node]} at node {node}). "
                     "Use 1 for empty rows."
                 )
+
+    @classmethod
+    def from_dense(cls, x: AnyArray) -> Features:
+        """Return a dense matrix in the form that is cheapest to keep and to run on.
+
+        Rows of zeros and one number each, as of row-normalised binary features, become a pattern and
+        that number for each row; other matrices with at most `MAX_DENSITY` of entries that are not 0 become
+        sparse, all others stay.
+
+        Args:
+            x: Features [N, F], any float dtype.
+
+        Returns:
+            Features whose `to_dense` is `x` in float32.
+
+        Raises:
+            ShapeError: `x` is not a matrix.
+            ArgumentError: a value is NaN or infinite.
+        """
+        dense = cls(np.ascontiguousarray(x, dtype=np.float32))
+        matrix = dense.matrix
+        assert isinstance(matrix, np.ndarray)
+        rows, columns = np.nonzero(matrix)
+        if len(rows) > MAX_DENSITY * matrix.size:
+            return dense
+        indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(matrix)))]).astype(np.int64)
+        indices, values = columns.astype(np.int32), matrix[rows, columns]
+        row_scale = np.ones(len(matrix), np.float32)
+        row_scale[rows] = values
+        if not np.array_equal(row_scale[rows], values):
+            return cls(CSR(indptr, indices, matrix.shape[1], values))
+        return cls(CSR(indptr, indices, matrix.shape[1]), None if (row_scale == 1).all() else row_scale)
 
     @property
     def is_sparse(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from smoothbit.quant.bypass import bypass as bypass
 from smoothbit.quant.calibration import calibrate as calibrate
 from smoothbit.quant.config import STAGES as STAGES
 from smoothbit.quant.config import FloatStage as FloatStage
@@ -17,3 +18,5 @@ from smoothbit.quant.quantizers import MinMax as MinMax
 from smoothbit.quant.quantizers import MixQ as MixQ
 from smoothbit.quant.quantizers import Quantizer as Quantizer
 from smoothbit.quant.quantizers import SGQuant as SGQuant
+from smoothbit.quant.row_stage import RowStage as RowStage
+from smoothbit.quant.row_stage import make_input as make_input

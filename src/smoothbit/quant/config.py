@@ -17,7 +17,17 @@ STAGES = ("inputs", "weights", "activations", "messages", "aggregates", "updates
 
 
 class FloatStage(nn.Module):
-    """Stage that stays float32: the identity, with a law of None."""
+    """Stage that stays float32: the identity, with a law of None.
+
+    Args:
+        stage: Stage of the network that the tensor belongs to.
+    """
+
+    num_bits = 32
+
+    def __init__(self, stage: str = "") -> None:
+        super().__init__()
+        self.stage = stage
 
     def forward(self, x: Tensor) -> Tensor:
         """Return `x`."""
@@ -36,7 +46,8 @@ class QuantConfig:
         quantizer: Registered name, e.g. qlr.
         num_bits: Width of every stage: 1, 2, 4, 8, or 32 for float32 throughout.
         stage_bits: Widths of single stages that differ, by stage name; 32 leaves a stage float32.
-        weight_granularity: "per_tensor" or "per_channel" (output channels).
+        weight_granularity: "per_tensor" or "per_channel" (output channels); None: per_tensor in the networks of
+            this library, per_channel in converted ones.
         grid: Levels of signed tensors at 1 and 2 bits, "integer" or "half"; inputs always have a level at 0.
         coding: What messages carry: "plain" the state, "feedback" the state and the last error, "delta" the difference.
 
@@ -47,7 +58,7 @@ class QuantConfig:
     quantizer: str = "qlr"
     num_bits: int = 32
     stage_bits: dict[str, int] = field(default_factory=dict)
-    weight_granularity: str = "per_tensor"
+    weight_granularity: str | None = None
     grid: str = "integer"
     coding: str = "plain"
 
@@ -88,10 +99,10 @@ class QuantConfig:
         """
         bits = self.bits_of(stage)
         if bits == 32:
-            return FloatStage()
+            return FloatStage(stage)
         is_weight = stage == "weights"
         method = QUANTIZERS.resolve(self.quantizer)
-        granularity = self.weight_granularity if is_weight else "per_tensor"
+        granularity = (self.weight_granularity or "per_tensor") if is_weight else "per_tensor"
         if not is_summed and "per_node" in method.granularities:
             granularity = "per_node"
         return method(

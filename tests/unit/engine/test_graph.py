@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import PreparedGraph
-from smoothbit.errors import ShapeError
+from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.node_order import NodeOrder
 from tests.helpers import random_graph
@@ -56,7 +56,101 @@ def test_rectangular_matrix_is_refused():
         PreparedGraph(csr_from_coo([0], [2], 2, 3))
 
 
-def test_weighted_matrix_is_refused():
+def test_weights_are_for_models_that_know_them():
     csr = CSR(np.array([0, 1]), np.zeros(1, np.int32), 1, np.ones(1, np.float32))
-    with pytest.raises(ShapeError, match=r"Self-loops are defined for unweighted graphs"):
-        PreparedGraph(csr)
+    with pytest.raises(
+        ArgumentError, match=r"no edge weights, as the model knows none \(got 1 weights\)\. Leave `values`"
+    ):
+        _ = PreparedGraph(csr).csr
+
+
+EDGES = np.array([[3, 0, 2, 2, 0, 1, 1], [0, 1, 2, 2, 1, 1, 0]])
+WEIGHTS = np.arange(1, 8, dtype=np.float32)
+
+
+def test_edge_index_is_from_sender_to_receiver_and_keeps_duplicates():
+    edges = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS).edges(False)
+    assert edges.csr.indptr.tolist() == [0, 2, 5, 7, 7]
+    assert edges.csr.indices.tolist() == [1, 3, 0, 0, 1, 2, 2]
+    assert edges.weights.tolist() == [7, 1, 2, 5, 6, 3, 4]
+
+
+def test_loops_are_made_one_for_each_node():
+    edges = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS).edges(True)
+    assert edges.csr.indices.tolist() == [0, 1, 3, 0, 0, 1, 2, 3]
+    assert edges.weights.tolist() == [1, 7, 1, 2, 5, 6, 4, 1]  # node 2 keeps the weight of its last loop
+    assert PreparedGraph.from_edge_index(EDGES, 4).edges(True).csr.indices.tolist() == edges.csr.indices.tolist()
+
+
+def test_views_move_with_the_order_and_are_made_once():
+    order = NodeOrder("hand", np.int32([2, 0, 3, 1]))
+    graph = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS, order=order)
+    edges = graph.edges(False)
+    assert edges.csr.indptr.tolist() == [0, 2, 4, 4, 7]
+    assert edges.csr.indices.tolist() == [0, 0, 3, 2, 1, 1, 3]
+    assert edges.weights.tolist() == [3, 4, 7, 1, 2, 5, 6]
+    assert graph.edges(False) is edges
+
+
+def test_relations_follow_their_edges():
+    graph = PreparedGraph.from_edge_index(EDGES, 4, edge_type=np.array([0, 1, 0, 1, 0, 1, 0]))
+    assert graph.edges(False, 0).csr.indptr.tolist() == [0, 2, 3, 4, 4]
+    assert graph.edges(False, 1).csr.indices.tolist() == [0, 1, 2]
+    assert graph.edges(True, 1).csr.indices.tolist() == [0, 0, 1, 2, 3]
+    assert graph.edges(False, 7).max_count == 0
+
+
+def test_factors_of_rows_and_edges():
+    edges = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS * np.float32([1, -1, 1, 1, 1, 1, 1])).edges(
+        False
+    )
+    assert edges.factors.integers.tolist() == [127, 18, -42, 106, 127, 95, 127]
+    np.testing.assert_array_equal(edges.factors.row_scale, np.float32([7, 6, 4, 127]) / np.float32(127))
+    assert edges.factors.row_sums.tolist() == [145, 191, 222, 0]
+    assert edges.counts.tolist() == [2, 3, 2, 0]
+    assert edges.inv_counts.tolist() == [0.5, np.float32(1 / 3), 0.5, 1]
+    assert edges.is_present.tolist() == [1, 1, 1, 0]
+    np.testing.assert_array_equal(edges.rsqrt_degree, np.float32([8**-0.5, 9**-0.5, 7**-0.5, 0]))
+    np.testing.assert_array_equal(edges.rsqrt_counts, np.float32([2**-0.5, 3**-0.5, 2**-0.5, 0]))
+
+
+def test_nodes_of_each_graph():
+    graph = PreparedGraph.from_edge_index(EDGES, 4, graph_ids=np.array([2, 0, 2, 0]), num_graphs=4, order="degree")
+    assert graph.num_graphs == 4
+    assert graph.readout.csr.indptr.tolist() == [0, 2, 2, 4, 4]
+    assert graph.readout.csr.indices.tolist() == [1, 3, 0, 2]
+    assert PreparedGraph.from_edge_index(EDGES, 4, graph_ids=np.array([2, 0, 2, 0])).num_graphs == 3
+    alone = PreparedGraph.from_edge_index(EDGES, 4)
+    assert (alone.num_graphs, alone.readout.csr.indices.tolist(), alone.graph_ids.tolist()) == (
+        1,
+        [0, 1, 2, 3],
+        [0] * 4,
+    )
+
+
+REFUSED = {
+    "edges of three rows": ({"edge_index": np.zeros((3, 2), int)}, ShapeError, r"\(got int64 \[3, 2\]\)"),
+    "float edges": ({"edge_index": np.zeros((2, 2))}, ShapeError, r"integers \[2, E\] \(got float64 \[2, 2\]\)"),
+    "edge out of range": ({"edge_index": np.array([[0], [4]])}, ArgumentError, r"in \[0, 4\) \(got 4\)"),
+    "weights": ({"edge_weight": np.ones(7)}, ShapeError, r"`edge_weight` to be float32 \[7\] \(got float64 \[7\]\)"),
+    "count of weights": ({"edge_weight": np.ones(6, np.float32)}, ShapeError, r"float32 \[7\] \(got float32 \[6\]\)"),
+    "types": ({"edge_type": np.zeros(3, int)}, ShapeError, r"`edge_type` to be integers \[7\] \(got int64 \[3\]\)"),
+    "float ids": ({"graph_ids": np.zeros(4)}, ShapeError, r"`graph_ids` to be integers \[4\] \(got float64 \[4\]\)"),
+    "negative ids": ({"graph_ids": -np.ones(4, int)}, ArgumentError, r"`graph_ids` to be >= 0 \(got -1\)"),
+    "too few graphs": (
+        {"graph_ids": np.array([0, 1, 2, 0]), "num_graphs": 2},
+        ArgumentError,
+        r"`graph_ids` to be in \[0, 2\) \(got 2\)",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("change", "error", "match"), REFUSED.values(), ids=REFUSED)
+def test_arrays_that_do_not_fit_are_refused(change, error, match):
+    with pytest.raises(error, match=match):
+        PreparedGraph.from_edge_index(**{"edge_index": EDGES, "num_nodes": 4, **change})
+
+
+def test_relations_of_another_graph_are_refused():
+    with pytest.raises(ShapeError, match=r"`relations` to be integers \[2\]"):
+        PreparedGraph(csr_from_coo([0, 1], [1, 0], 2, 2), relations=np.zeros(3, int))

@@ -5,7 +5,7 @@ import pytest
 
 from smoothbit.errors import SchemaError, TensorError, ValueRangeError, VersionError
 from smoothbit.formats import read_model
-from smoothbit.formats.plan_reader import plan_from_json, value_law, value_widths
+from smoothbit.formats.plan_reader import plan_from_json, value_kinds
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf
 from tests.golden.make_golden import tiny_float_model, tiny_model, tiny_residual_model
@@ -23,10 +23,11 @@ def test_inverse_of_the_writer(model):
 
 
 def test_values_of_a_plan():
-    plan = tiny_model().plan
-    assert value_widths(plan) == [6, 5, 3, 3]
-    assert [value_law(op) and value_law(op).num_bits for op in plan.ops] == [1, 2, 8, None]
-    assert value_widths(tiny_float_model().plan) == [3, 2, 2]
+    values = value_kinds(tiny_model().plan)
+    assert [value.width for value in values] == [6, 5, 3, 3]
+    assert [value.law and value.law.num_bits for value in values] == [1, 2, 8, None]
+    assert {value.domain for value in values} == {"nodes"}
+    assert [value.width for value in value_kinds(tiny_float_model().plan)] == [3, 2, 2]
 
 
 def set_op(k, **fields):

@@ -49,3 +49,11 @@ def test_sums_rest_in_int16_where_they_fit():
     state = kernels.delta_state(graph, 12, 2, 1000)
     assert [len(state.wide_sums), state.messages.shape] == [1, (delta.NUM_ROWS, 64)]
     assert (state.slots >= 0).tolist() == (graph.row_lengths * 1000 > 32767).tolist()
+
+
+@pytest.mark.parametrize(
+    ("num_channels", "num_bits", "stored"),
+    [(7, 1, 8), (16, 2, 8), (17, 2, 4), (32, 1, 4), (33, 1, 2), (64, 2, 2), (65, 1, 1), (7, 8, 8), (40, 4, 4)],
+)
+def test_codes_of_narrow_rows_rest_in_more_bits(num_channels, num_bits, stored):
+    assert kernels.delta_stored_bits(num_channels, num_bits) == stored

@@ -120,6 +120,8 @@ def test_bad_num_threads(graph, source, epilogue, num_threads):
         ({"terms": (Term(np.zeros((N, 3), np.uint8), 5, floats(F), floats(F)),)}, "`num_bits` to be one of"),
         ({"terms": (Term(np.zeros((N, 2), np.uint8), 2, floats(F), floats(F)),)}, "at least 3 bytes"),
         ({"output": AffineLaw(2, floats(N), floats(N), floats(N), "per_node")}, "per_tensor, per_channel or per_group"),
+        ({"output_bits": 1}, r"`output_bits` to be at least the 2 bits of `output` \(got 1\)"),
+        ({"output": None, "output_bits": 8}, "`output_bits` to be at least the None bits"),
         ({"output": AffineLaw(2, floats(3), floats(3), floats(3), "per_channel")}, "12 elements for 12 channels"),
     ],
 )

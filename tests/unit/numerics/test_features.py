@@ -61,3 +61,32 @@ def dense(value):
 def test_refusals(matrix, row_scale, error, match):
     with pytest.raises(error, match=match):
         Features(matrix, row_scale)
+
+
+def test_from_dense_keeps_the_number_of_a_row_apart():
+    x = np.array([[0, 0.5, 0, 0, 0, 0, 0, 0.5, 0, 0, 0, 0], [0] * 12, [0, 0, -3.0] + [0] * 9], np.float32)
+    features = Features.from_dense(x)
+    assert features.matrix.values is None
+    assert features.row_scale.tolist() == [0.5, 1.0, -3.0]
+    np.testing.assert_array_equal(features.to_dense(), x)
+
+
+def test_from_dense_of_few_different_numbers_is_sparse_and_of_many_is_dense():
+    x = np.zeros((4, 20), np.float64)
+    x[1, 3:5] = 1, 2
+    sparse = Features.from_dense(x)
+    assert sparse.row_scale is None
+    assert sparse.matrix.values.tolist() == [1, 2]
+    np.testing.assert_array_equal(sparse.to_dense(), x)
+    dense = Features.from_dense(x + 1)
+    assert not dense.is_sparse
+    np.testing.assert_array_equal(dense.to_dense(), x + 1)
+
+
+def test_from_dense_of_ones_and_zeros_has_no_row_scale():
+    assert Features.from_dense(np.eye(6)).row_scale is None
+
+
+def test_from_dense_wants_a_matrix():
+    with pytest.raises(ShapeError, match=r"Expected `matrix` to be float32 \[N, F\] \(got float32 \[3\]\)"):
+        Features.from_dense(np.zeros(3))

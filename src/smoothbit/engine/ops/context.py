@@ -14,6 +14,7 @@ from smoothbit.engine.values import Dense, Value, num_channels, num_rows, term
 from smoothbit.errors import ArgumentError
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
+from smoothbit.kernels.output import perform_reference
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.features import Features
 from smoothbit.registry import Registry
@@ -98,13 +99,46 @@ class Context:
         stage: str,
         output_row_scale: Float32Array | None = None,
         has_relu: bool = False,
+        bias: Float32Array | None = None,
     ) -> Dense:
-        """Add terms and quantize the result by `law`."""
+        """Add bias and terms and quantize the result by `law`."""
         channels = num_channels(like)
         epilogue = Epilogue(
-            channels, terms=tuple(terms), has_relu=has_relu, output_row_scale=output_row_scale, output=law
+            channels,
+            col_bias=bias,
+            terms=tuple(terms),
+            has_relu=has_relu,
+            output_row_scale=output_row_scale,
+            output=law,
         )
         return self.finish(self.backend.combine(num_rows(like), epilogue), channels, law, stage)
+
+    def decoded(self, value: Dense) -> Float32Array:
+        """Return a value in float32."""
+        if not isinstance(value, PackedTensor):
+            return value
+        epilogue = Epilogue(value.num_channels, terms=(term(value, 1.0),))
+        return self.backend.combine(value.num_rows, epilogue).view(np.float32)
+
+    def quantized(self, values: Float32Array, law: AffineLaw | None, stage: str) -> Dense:
+        """Return float32 values by `law` and record them."""
+        if law is None:
+            self.record(stage, values)
+            return values
+        return self.combine([term(values, 1.0)], values, law, stage)
+
+    def compute(self, function: Callable[[], Float32Array], shape: tuple[int, int]) -> Float32Array:
+        """Return what a function of NumPy gives, as a call that a session repeats.
+
+        For what is defined by a sequence of IEEE operations on each element, or by sums in a stated order: NumPy
+        gives the same bits on every machine, so it needs no kernel and the float simulation uses it too.
+
+        Args:
+            function: Computes float32 values from arrays that stay where they are.
+            shape: Shape of the values.
+        """
+        out: Float32Array = np.empty(shape, dtype=np.float32)
+        return perform_reference(function, out)
 
     def mean(
         self,

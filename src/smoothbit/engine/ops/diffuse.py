@@ -19,10 +19,10 @@ def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     if op.coding == "feedback":
         state = context.combine(start, source, None, "state0")
         return context.leave(run_feedback(op, context, state, _skip_terms(op, context, source, state)))
+    if op.coding == "delta":
+        return context.leave(run_delta(op, context, source))
     message = context.combine(start, source, op.message, "message")
     skip = _skip_terms(op, context, source, message)
-    if op.coding == "delta":
-        return context.leave(run_delta(op, context, message, skip))
     for step in range(op.num_steps):
         message = _step(op, context, skip, message, step)
     return context.leave(message)

@@ -20,7 +20,8 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
 
     Raises:
         ShapeError: the model was trained on another number of features.
-        ArgumentError: the features are sparse and the law's grid does not hold 0.
+        ArgumentError: the features are sparse and the law's grid does not hold 0, or the model was trained on
+            rows that hold one number and these hold others.
     """
     features = context.features
     if features.num_features != op.num_features:
@@ -29,11 +30,26 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
             "Use the data set the model was trained on."
         )
     if isinstance(features.matrix, np.ndarray) and (op.law is not None or features.row_scale is not None):
+        _check_row_binary(op, features)
         rows = term(features.matrix, 1.0, features.row_scale)
         return context.combine([rows], features.matrix, op.law, "inputs")
     value = _integer(features, op.law) if op.law is not None else _float(features)
     context.record("inputs", value)
     return value
+
+
+def _check_row_binary(op: FeaturesOp, features: Features) -> None:
+    """Refuse dense features other than 0 and 1 for codes of 1 bit that mean 0 and 1: rounding would lose them."""
+    law = op.law
+    if law is None or (law.num_bits, law.scale[0], law.zero_point[0], law.phase[0]) != (1, 1, 0, 0):
+        return
+    x = features.to_dense()
+    is_code = (x == 0) | (x == 1)
+    if not is_code.all():
+        raise ArgumentError(
+            f"Expected `features` to be rows of zeros and one number, that number apart (got {x[~is_code][0]} "
+            "in a dense matrix). Pass `model.features(x)`, which takes the factor out."
+        )
 
 
 def _integer(features: Features, law: AffineLaw) -> SparseCodes:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from smoothbit.numerics.qtype import QTYPES
 from smoothbit.quant.functional import TorchLaw
-from smoothbit.quant.quantizers.base import QUANTIZERS
+from smoothbit.quant.quantizers.base import QUANTIZERS, Quantizer
 from smoothbit.quant.quantizers.lsq import LSQ, MIN_STEP
 
 MAX_BITS = 8
@@ -45,6 +45,10 @@ class A2Q(LSQ):
     """
 
     granularities: ClassVar[tuple[str, ...]] = (*LSQ.granularities, "per_node")
+
+    # The grid is more than a step.
+    set_range = Quantizer.set_range
+    scale_range = Quantizer.scale_range
 
     def __init__(self, num_bits: int, *, granularity: str = "per_tensor", **options: object) -> None:
         self._may_be_node_wise = granularity == "per_node"

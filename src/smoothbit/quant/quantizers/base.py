@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smoothbit.errors import ArgumentError
+from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.qtype import QTYPES, check_num_bits
 from smoothbit.quant.functional import TorchLaw, fake_quantize
@@ -78,6 +78,7 @@ class Quantizer(nn.Module, ABC):
         self.stage = stage
         self.num_values = 0
         self.is_observing: bool | None = None
+        self.is_bypassed = False
         self.register_buffer("is_initialised", torch.zeros((), dtype=torch.bool))
 
     @property
@@ -115,7 +116,9 @@ class Quantizer(nn.Module, ABC):
         return float(self.num_bits)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return x^ of the shape of `x`; a tensor without elements passes through."""
+        """Return x^ of the shape of `x`; without elements, or when `is_bypassed`, `x` itself."""
+        if self.is_bypassed:
+            return x
         self.num_values = x.numel()
         if x.numel() == 0:
             return x
@@ -124,7 +127,8 @@ class Quantizer(nn.Module, ABC):
             self._observe(x.detach())
         if not self.is_initialised:
             raise ArgumentError(
-                "Expected the quantizer to have seen a batch (got none). Run one forward pass in training mode first."
+                "Expected the quantizer to have seen a batch (got none). "
+                "Run one forward pass inside `calibrate`, or in training mode, first."
             )
         return fake_quantize(x, self.torch_law())
 
@@ -146,15 +150,38 @@ class Quantizer(nn.Module, ABC):
         num_bits = law.qmax.bit_length()
         return AffineLaw(num_bits, scale, zero_point, phase, self.granularity, divisor=law.divisor, shift=law.shift)
 
+    def grouped(self, x: Tensor) -> Tensor:
+        """Return `x` as [G, M], one row for each law."""
+        if self.granularity == "per_channel":
+            return x.t().contiguous()
+        return x.reshape(1, -1) if self.granularity == "per_tensor" else x
+
+    def set_range(self, lo: Tensor, hi: Tensor) -> None:
+        """Let the grid span [lo, hi], [G] each, lo <= 0 <= hi; training goes on from there.
+
+        Raises:
+            UnsupportedError: the method has no range that can be set.
+        """
+        raise self._no_range()
+
+    def scale_range(self, factor: float) -> None:
+        """Multiply both ends of the grid by `factor` > 0; refused as by `set_range`."""
+        raise self._no_range()
+
     def extra_repr(self) -> str:
         """Show width and granularity."""
         return f"num_bits={self.num_bits}, granularity={self.granularity}"
 
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
-        groups = x.reshape(1, -1) if self.granularity == "per_tensor" else x
-        groups = x.t().contiguous() if self.granularity == "per_channel" else groups
+        groups = self.grouped(x)
         self.observe(groups)
         if not self.is_initialised:
             self.initialise(groups)
             self.is_initialised.fill_(True)
+
+    def _no_range(self) -> UnsupportedError:
+        return UnsupportedError(
+            f"Expected the quantizer to have a range that can be set (got {type(self).__name__}). "
+            "Calibrate with `method='minmax'`, or use qlr, bt, lsq or minmax."
+        )

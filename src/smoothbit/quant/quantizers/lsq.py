@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -46,6 +48,17 @@ class LSQ(Quantizer):
 
     def observe(self, groups: Tensor) -> None:
         """Nothing: the step is learned, not observed."""
+
+    @torch.no_grad()
+    def set_range(self, lo: Tensor, hi: Tensor) -> None:
+        """Let the grid reach the end further from 0; its sign stays that of the first batch."""
+        levels = max(1, self.qmax // 2) if self.is_signed else self.qmax
+        self.log_step.copy_((torch.maximum(-lo, hi) / levels).clamp(min=MIN_STEP).log())
+
+    @torch.no_grad()
+    def scale_range(self, factor: float) -> None:
+        """Multiply the step."""
+        self.log_step.add_(math.log(factor))
 
     def torch_law(self) -> TorchLaw:
         """Return the law of the current step."""

@@ -63,6 +63,15 @@ class MinMax(Quantizer):
         """Move the range towards the batch."""
         self.observer.update(groups, is_first=not bool(self.is_initialised))
 
+    def set_range(self, lo: Tensor, hi: Tensor) -> None:
+        """Take [lo, hi] for the observed range."""
+        self.observer.lo.copy_(lo)
+        self.observer.hi.copy_(hi)
+
+    def scale_range(self, factor: float) -> None:
+        """Multiply the observed range."""
+        self.set_range(factor * self.observer.lo, factor * self.observer.hi)
+
     def torch_law(self) -> TorchLaw:
         """Return the law over the observed range."""
         return TorchLaw(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from smoothbit.quant.functional import TorchLaw
-from smoothbit.quant.quantizers.base import QUANTIZERS
+from smoothbit.quant.quantizers.base import QUANTIZERS, Quantizer
 from smoothbit.quant.quantizers.lsq import LSQ
 from smoothbit.quant.quantizers.min_max import grid_over
 
@@ -29,6 +29,10 @@ class MixQ(LSQ):
     width_policy: ClassVar[str] = "mixture"
     zero_point: Tensor
     phase: Tensor
+
+    # The grid is more than a step.
+    set_range = Quantizer.set_range
+    scale_range = Quantizer.scale_range
 
     def __init__(self, num_bits: int, **options: object) -> None:
         super().__init__(num_bits, **options)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -46,6 +48,24 @@ class QLR(MinMax):
             is_better = error < best
             best = torch.where(is_better, error, best)
             self.log_alpha.data = torch.where(is_better, alpha.log(), self.log_alpha.data)
+
+    @torch.no_grad()
+    def set_range(self, lo: Tensor, hi: Tensor) -> None:
+        """Take [lo, hi] for the observed range, with alpha 1; for a weight, as share alpha of its own range.
+
+        What a weight spans is observed anew in each training pass; a share of it stays.
+        """
+        if self.is_weight:
+            reach = self.observer.hi - self.observer.lo
+            self.log_alpha.copy_(torch.where(reach > 0, (hi - lo) / reach, torch.ones_like(reach)).log())
+        else:
+            super().set_range(lo, hi)
+            self.log_alpha.zero_()
+
+    @torch.no_grad()
+    def scale_range(self, factor: float) -> None:
+        """Multiply alpha."""
+        self.log_alpha.add_(math.log(factor))
 
     def torch_law(self) -> TorchLaw:
         """Return the law over the learned range."""

@@ -39,7 +39,8 @@ def make_step(
         uniform = np.full(num_channels, 0.1, np.float32)
         terms = [replace(terms[0], step=uniform, offset=-uniform)]
     top = (1 << num_bits) - 1
-    law = per_tensor_law(num_bits, 0.2, top // 2, 0.5) if output == "codes" else None
+    narrow = max(num_bits // 2, 1) if output == "narrow codes" else num_bits
+    law = per_tensor_law(narrow, 0.2, ((1 << narrow) - 1) // 2, 0.5) if output.endswith("codes") else None
     epilogue = Epilogue(
         num_channels,
         col_scale=np.full(num_channels, SCALE, np.float32),
@@ -47,6 +48,7 @@ def make_step(
         terms=tuple(terms),
         output_row_scale=rng.uniform(0.5, 2, NUM_ROWS).astype(np.float32) if kind == "no difference" else None,
         output=inputs.make_law(rng, "u4", num_channels, 8.0) if output == "other" else law,
+        output_bits=num_bits if output == "narrow codes" else None,
     )
     own = {"message_scale": 0.0, "change_scale": 0.0, "sum_change_scale": 0.0, "known_scale": SCALE, **STEPS[kind]}
     scales = {name: np.float32(value) for name, value in own.items()}
@@ -93,7 +95,7 @@ def rows_of_every_length(subject: Subject, length: int, num_bits: int) -> None:
 def each_part_of_a_step(subject: Subject, kind: str, num_bits: int) -> None:
     """With every kind of skip term and output."""
     for skip in ("none", "codes", "other", "float"):
-        for output in ("codes", "other", "float"):
+        for output in ("codes", "narrow codes", "other", "float"):
             for length, extra in ((5, 0), (64, 32), (130, 29)):
                 _check(subject, num_bits, length, kind, skip, output, extra=extra, num_threads=2)
 

@@ -33,8 +33,8 @@ PARTS = (
 )
 """Optional parts of an epilogue that `make_epilogue` knows."""
 
-OUTPUTS = ("u1", "u2", "u4", "u8", "truncated", "per_channel", "per_group", "float")
-"""Output laws that `make_epilogue` knows."""
+OUTPUTS = ("u1", "u2", "u4", "u8", "u2 in u8", "truncated", "per_channel", "per_group", "float")
+"""Output laws that `make_epilogue` knows; "u2 in u8" stores codes of 2 bits in bytes."""
 
 
 @dataclass
@@ -91,7 +91,7 @@ def make_codes(rng: np.random.Generator, shape: tuple[int, int], num_bits: int, 
 
 def make_law(rng: np.random.Generator, kind: str, num_channels: int, spread: float) -> AffineLaw:
     """Return an output law of a kind in OUTPUTS for values within about +-spread."""
-    num_bits = int(kind[1:]) if kind[0] == "u" else 2
+    num_bits = int(kind[1]) if kind[0] == "u" else 2
     size, granularity, group_size = 1, "per_tensor", 0
     if kind == "per_channel":
         size, granularity, num_bits = max(num_channels, 1), "per_channel", 4
@@ -166,14 +166,20 @@ def make_epilogue(
     e = replace(e, terms=tuple(terms), has_relu="relu" in parts)
     if "output_row_scale" in parts:
         e = replace(e, output_row_scale=row())
-    return e if output == "float" else replace(e, output=make_law(rng, output, num_channels, spread))
+    if output == "float":
+        return e
+    return replace(
+        e,
+        output=make_law(rng, output, num_channels, spread),
+        output_bits=8 if output.endswith("in u8") else None,
+    )
 
 
 def make_output(epilogue: Epilogue, num_rows: int, extra: int = 0, offset: int = 0) -> Guarded:
     """Return a guarded output buffer, its rows `extra` bytes longer than needed and full of ones."""
     if epilogue.output is None:
         return guarded((num_rows, epilogue.num_channels), np.float32)
-    width = packed_row_bytes(epilogue.num_channels, epilogue.output.num_bits) + extra
+    width = packed_row_bytes(epilogue.num_channels, epilogue.stored_bits) + extra
     result = guarded((num_rows, width), np.uint8, offset)
     result.array[...] = 0xFF
     return result

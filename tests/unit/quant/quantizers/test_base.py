@@ -61,7 +61,7 @@ def test_unknown_grid_is_refused():
 
 def test_use_before_the_first_batch_is_refused():
     quantizer = QUANTIZERS.resolve("lsq")(2).eval()
-    with pytest.raises(ArgumentError, match="Run one forward pass in training mode first"):
+    with pytest.raises(ArgumentError, match="Run one forward pass inside `calibrate`, or in training mode, first"):
         quantizer(torch.ones(2, 2))
     with pytest.raises(ArgumentError, match="Train the model before exporting it"):
         quantizer.law()

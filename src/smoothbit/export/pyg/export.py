@@ -1,0 +1,117 @@
+"""`smoothbit.export`: a quantized PyG network becomes a packed file, checked in the engine on an example."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from smoothbit import __version__
+from smoothbit.engine import Model
+from smoothbit.engine.runner import run_plan
+from smoothbit.errors import UnsupportedError
+from smoothbit.export.pyg.example import read_example
+from smoothbit.export.pyg.trace import trace
+from smoothbit.export.verify import Verification, compare_results
+from smoothbit.formats import PackedModel, write_model
+from smoothbit.formats.packed_model import model_bytes
+from smoothbit.formats.schema import ModelInfo
+from smoothbit.nn.layers.base import QuantLayer
+from smoothbit.nn.simulation import TorchBackend
+from smoothbit.quant import QUANTIZERS, Quantizer
+from smoothbit.typing import Float32Array
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written, and how the engine agrees with the network on the example.
+
+    Args:
+        packed: Plan and information, as in the file.
+        num_bytes: Size of the file.
+        scores: Class scores of the engine on the example [N, C] or [G, C], float32.
+        verification: Engine against the float simulation of its plan, stage by stage, and against the network
+            in fake-quantized float32, as it trains. The engine leaves out a softmax at the end.
+    """
+
+    packed: PackedModel
+    num_bytes: int
+    scores: Float32Array
+    verification: Verification
+
+    @property
+    def label_agreement(self) -> float:
+        """Share of rows to which engine and simulation give the same class."""
+        return self.verification.label_agreement
+
+    @property
+    def model(self) -> Model:
+        """The packed model in the engine."""
+        return Model(self.packed)
+
+
+def export(
+    model: nn.Module,
+    path: str | Path,
+    example: Any,
+    *,
+    dataset: str = "",
+    split: str = "",
+    training: dict[str, Any] | None = None,
+) -> Exported:
+    """Write a quantized network as a packed file, and run it in the engine on an example.
+
+    Args:
+        model: Network after `quantize_`, calibrated or trained.
+        path: Target, by convention `*.smoothbit`; replaced in one step, and only if the engine can run it.
+        example: Arguments of `forward`: a tuple, a dict by name, or a PyG `Data`. The file runs on any graph.
+        dataset: Name of the data set it was trained on, kept in the file.
+        split: Name of the split, likewise.
+        training: Record of the training, JSON-able, likewise.
+
+    Raises:
+        UnsupportedError: the network has no quantized layer, or does something that the engine does not.
+        ArgumentError: the example does not fit `forward`, or a quantizer has seen no batch.
+        FormatError: the network breaks a rule of the file format.
+        WriteError: the file cannot be written.
+    """
+    layers = [module for module in model.modules() if isinstance(module, QuantLayer)]
+    if not layers:
+        raise UnsupportedError(
+            f"Expected {type(model).__name__} to have quantized layers (got none). Call smoothbit.quantize_ first."
+        )
+    call = read_example(model, example)
+    plan, scores = trace(model, call)
+    wanted = scores.detach().cpu().numpy()
+    quantizers = [module for module in model.modules() if isinstance(module, Quantizer)]
+    info = ModelInfo(
+        model=type(model).__name__,
+        quantizer=_common([_name(quantizer) for quantizer in quantizers], "none"),
+        num_bits=max((quantizer.num_bits for quantizer in quantizers), default=32),
+        propagation=_common([type(layer).__name__.removeprefix("Quant") for layer in layers], "none"),
+        dataset=dataset,
+        split=split,
+        num_classes=int(wanted.shape[1]),
+        library_version=__version__,
+        training=dict(training or {}),
+    )
+    packed = PackedModel(plan, info)
+    engine, graph = Model(packed), call.graph()
+    features = engine.features(call.roles["x"].detach().cpu().numpy())
+    result = engine.run(graph, features, has_trace=True)
+    with torch.no_grad():
+        simulated = run_plan(plan, graph, features, TorchBackend(), has_trace=True)
+    write_model(path, packed)
+    return Exported(packed, model_bytes(packed)["total"], result.scores, compare_results(result, simulated, wanted))
+
+
+def _common(names: list[str], otherwise: str) -> str:
+    """Return the different names, in order of their first use."""
+    return ", ".join(dict.fromkeys(names)) or otherwise
+
+
+def _name(quantizer: Quantizer) -> str:
+    return next(name for name in QUANTIZERS if QUANTIZERS.resolve(name) is type(quantizer))
