@@ -28,8 +28,8 @@ demo: setup
 	$(BIN)/smoothbit demo --out runs/demo
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples reproduce
+	$(BIN)/ruff format --check src tests benchmarks examples reproduce
 	$(BIN)/mypy
 
 # Every compiled kernel of this machine against the serial ones, without Python.
