@@ -17,7 +17,7 @@ setup: $(STAMP)
 # Re-runs when what the installation is made of changes; Python sources are used in place (editable).
 $(STAMP): pyproject.toml constraints.txt CMakeLists.txt $(NATIVE_SOURCES)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench,report,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,bench,onnx,report,dev]'
 	@mkdir -p $(@D)
 	@touch $@
 
@@ -28,8 +28,8 @@ demo: setup
 	$(BIN)/smoothbit demo --out runs/demo
 
 lint: setup
-	$(BIN)/ruff check src tests benchmarks
-	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks examples reproduce
+	$(BIN)/ruff format --check src tests benchmarks examples reproduce
 	$(BIN)/mypy
 
 # Every compiled kernel of this machine against the serial ones, without Python.

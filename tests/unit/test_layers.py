@@ -14,7 +14,7 @@ import smoothbit
 ROOT = Path(smoothbit.__file__).parent
 # Lowest first; a unit may import units on its own line or below.
 LAYERS = [
-    {"errors", "registry", "typing", "atomic_file", "__init__"},
+    {"errors", "registry", "typing", "atomic_file"},
     {"numerics"},
     {"formats"},
     {"kernels"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"train"},
     {"export"},
     {"bench", "report"},
-    {"cli", "__main__", "testing"},
+    {"cli", "__main__", "testing", "hub", "__init__"},
 ]
 TORCH_FREE = ("errors", "registry", "typing", "atomic_file", "numerics", "formats", "kernels", "engine")
 

@@ -22,6 +22,8 @@ OPTIONAL_MODULES = {
     "safetensors": ("safetensors", "train"),
     "yaml": ("PyYAML", "train"),
     "threadpoolctl": ("threadpoolctl", "bench"),
+    "onnx": ("onnx", "onnx"),
+    "onnxruntime": ("onnxruntime", "onnx"),
     "matplotlib": ("matplotlib", "report"),
     "plotly": ("plotly", "report"),
     "jinja2": ("jinja2", "report"),

@@ -14,7 +14,7 @@ from smoothbit.train import load_run_model
 
 def export_model(
     model: Network,
-    path: str | Path,
+    path: str | Path | None,
     *,
     dataset: str = "",
     split: str = "",
@@ -24,7 +24,7 @@ def export_model(
 
     Args:
         model: Network that has seen at least one training batch.
-        path: Target, by convention `*.smoothbit`; replaced in one step.
+        path: Target, by convention `*.smoothbit`; replaced in one step. None writes no file.
         dataset: Name of the data set it was trained on.
         split: Name of the split.
         training: Record of the training, JSON-able.
@@ -46,16 +46,17 @@ def export_model(
         training=dict(training or {}),
     )
     packed = PackedModel(model.to_plan(), info)
-    write_model(path, packed)
+    if path is not None:
+        write_model(path, packed)
     return packed
 
 
-def export_run(run_dir: str | Path, path: str | Path, seed: int | None = None) -> PackedModel:
+def export_run(run_dir: str | Path, path: str | Path | None, seed: int | None = None) -> PackedModel:
     """Pack one seed of a run.
 
     Args:
         run_dir: Run folder of `smoothbit train`.
-        path: Target.
+        path: Target, or None to write no file.
         seed: Seed, or None for the best on validation.
 
     Raises:

@@ -132,6 +132,15 @@ def test_an_order_in_the_graph_file_changes_no_score(run: Run, trained: Path, tm
         assert np.array_equal(array, second[name]), name
 
 
+def test_export_as_onnx(run, trained, tmp_path):
+    pytest.importorskip("onnxruntime")
+    outcome = run("export", trained / "run", "--out", tmp_path / "m.onnx", "--format", "onnx", "--json", "-")
+    assert outcome.json["label_agreement"] == 1
+    assert outcome.json["bytes"] == (tmp_path / "m.onnx").stat().st_size
+    assert "label agreement 1.0000" in outcome.err + outcome.out
+    assert [path.name for path in tmp_path.iterdir()] == ["m.onnx"]
+
+
 def test_export_refuses_an_order_it_cannot_keep(run: Run, trained: Path, tmp_path: Path) -> None:
     outcome = run("export", trained / "run", "--out", tmp_path / "m", "--order", "degree")
     assert outcome.code == 2

@@ -50,7 +50,7 @@ def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
         source.num_channels,
         op.weight.data,
         op.weight.law.num_bits,
-        _dense_epilogue(op, source),
+        dense_epilogue(op, source.law),
     )
 
 
@@ -84,23 +84,24 @@ def _sparse_epilogue(op: LinearOp, source: SparseCodes) -> Epilogue:
     )
 
 
-def _dense_epilogue(op: LinearOp, source: PackedTensor) -> Epilogue:
+def dense_epilogue(op: LinearOp, source: AffineLaw) -> Epilogue:
+    """Return the epilogue of a product of codes [N, F_in] of the law `source` with a packed weight."""
     weight = op.weight
     assert isinstance(weight, PackedTensor)
     channels, law = weight.num_channels, weight.law
     step, offset = law.expand(law.step, channels), law.expand(law.offset, channels)
-    if source.law.granularity == "per_node":
+    if source.granularity == "per_node":
         return Epilogue(
             channels,
             col_scale=step,
             col_term=offset,
-            row_scale=source.law.step,
+            row_scale=source.step,
             col_bias=op.bias,
-            terms=(row_constant(source.law.offset, _column_sums(weight, step, offset).astype(np.float32)),),
+            terms=(row_constant(source.offset, _column_sums(weight, step, offset).astype(np.float32)),),
             has_relu=op.has_relu,
             output=op.output,
         )
-    source_step, source_offset = source.law.step[0], source.law.offset[0]
+    source_step, source_offset = source.step[0], source.offset[0]
     return Epilogue(
         channels,
         col_scale=source_step * step,
