@@ -1,7 +1,5 @@
 """Graph classification: a GIN on PROTEINS or IMDB-BINARY, in float32 and then in 8, 4 or 2 bits.
-
-python examples/graph_classification.py --root data --name PROTEINS --bits 8
-"""
+python examples/graph_classification.py --root data --name PROTEINS --bits 8"""
 
 import argparse
 
