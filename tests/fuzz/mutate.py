@@ -27,7 +27,9 @@ NUMBERS = (0.0, -0.0, 0.5, 1.5, -1.0, 1e-45, 1e-38, 3e38, 1e39, 1e300, -1e308)
 WORDS = (
     "", "plain", "feedback", "delta", "per_tensor", "per_channel", "per_group", "per_node", "l1", "l21", "features",
     "linear", "diffuse", "elastic", "dense_packed", "sparse_packed", "sparse_pattern", "dense_float32", "1.1", "1.9",
-    "9.0", "smoothbit-graph", "\ud800", "[/x]", "\x1b[2J", "x" * 3000,
+    "9.0", "smoothbit-graph", "aggregate", "attend", "combine", "concat", "activate", "normalize", "readout", "sum",
+    "mean", "max", "additive", "dynamic", "dot", "row", "set", "graph", "length", "elu", "gelu", "prelu", "tanh",
+    "\ud800", "[/x]", "\x1b[2J", "x" * 3000,
 )  # fmt: skip
 OTHERS = (None, True, False, [], {}, [0], {"a": 1}, _nested(40), _nested(70))
 BROKEN = (AttributeError, IndexError, KeyError, TypeError, ValueError)

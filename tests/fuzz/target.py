@@ -48,16 +48,19 @@ def _run_model(packed: PackedModel) -> str:
         getattr(packed.info, name).encode()
     plan, outcome = packed.plan, "not run"
     steps = [op.num_steps if isinstance(op, (DiffuseOp, ElasticOp)) else 1 for op in plan.ops]
-    widths = [value.width for value in value_kinds(plan)]
+    values = value_kinds(plan)
+    widths = [value.width for value in values]
     if sum(width * count for width, count in zip(widths, steps, strict=True)) > MAX_WORK:
         return outcome
+    prepared = PreparedGraph(GRAPH, graph_ids=np.arange(NUM_NODES) % 2, relations=np.arange(GRAPH.num_entries) % 2)
+    rows = {"nodes": NUM_NODES, "graphs": 2}[values[plan.scores - 1].domain]
     for features in _features(widths[0]):
         try:
-            result = Model(packed).run(PreparedGraph(GRAPH), features, num_threads=1)
+            result = Model(packed).run(prepared, features, num_threads=1)
         except ArgumentError as error:
             outcome = f"run: {type(error).__name__}"
             continue
-        if result.scores.shape != (NUM_NODES, packed.info.num_classes):
+        if result.scores.shape != (rows, packed.info.num_classes):
             raise AssertionError(f"scores of shape {result.scores.shape}")
         outcome = "ran"
     return outcome

@@ -1,8 +1,8 @@
 """Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, a model with a skip, graphs.
 
 Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, those with a skip or an order of
-nodes 1.1, that with a coding 1.2, and must never change: they are what an older smoothbit left on a user's disk. A
-later format gets files of its own.
+nodes 1.1, that with a coding 1.2, that with the layers of any network 1.3, and must never change: they are what an
+older smoothbit left on a user's disk. A later format gets files of its own.
 """
 
 from __future__ import annotations
@@ -13,7 +13,21 @@ from pathlib import Path
 import numpy as np
 
 from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, PackedTensor, write_graph, write_model
-from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, ModelInfo, Plan
+from smoothbit.formats.schema import (
+    ActivateOp,
+    AggregateOp,
+    AttendOp,
+    CombineOp,
+    ConcatOp,
+    DiffuseOp,
+    ElasticOp,
+    FeaturesOp,
+    LinearOp,
+    ModelInfo,
+    NormalizeOp,
+    Plan,
+    ReadoutOp,
+)
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
 from smoothbit.numerics.features import Features
@@ -116,6 +130,37 @@ def tiny_residual_model() -> PackedModel:
     return PackedModel(Plan(ops, scores=4), ModelInfo("GCNII", "qlr", 2, "appnp", "Tiny", "public", 2, "0.1.0"))
 
 
+def tiny_layers_model() -> PackedModel:
+    """Features [*, 4] -> each operation of format 1.3 once or twice -> scores of graphs, 3 classes."""
+    law = per_tensor_law(4, 0.25, 8)
+    per_channel = AffineLaw(2, f32(0.5, 0.25, 1, 2), f32(1, 1, 2, 1), f32(0, 0, 0, 0), "per_channel")
+    numbers, factors = f32(0.5, -0.5, 1, 2), f32(1, 2, 0.5, -1)
+    ops = (
+        FeaturesOp(0, 4, law),
+        FeaturesOp(0, 4, None),
+        AggregateOp(1, "sum", True, True, True, law, bias=numbers, has_relu=True, output=per_channel),
+        AggregateOp(2, "max", False, False, False, per_channel, 1, 0.5, 1.5, skip=3, skip_weight=-1.0),
+        LinearOp(1, f32(1, 0, 0, 1, 1, 1, 0, -1).reshape(4, 2), None, False, None),
+        AttendOp(3, 5, 5, 2, "additive", True, law, bias=f32(1, -1), is_concatenated=False),
+        AttendOp(3, 4, 4, 2, "dynamic", False, law, slope=0.1, vector=factors, has_relu=True),
+        AttendOp(4, 4, 2, 1, "dot", False, None, slope=0.0, scale=0.5, output=law),
+        CombineOp((7, 8, 7), (1.0, 0.1, -2.0), scale=factors, bias=numbers, has_relu=True, output=law),
+        ConcatOp((9, 6), output=per_tensor_law(8, 0.05, 128)),
+        ConcatOp((9, 7), is_max=True),
+        ActivateOp(10, "prelu", slopes=f32(0.25, 0, -1, 1, 2, 0.5)),
+        ActivateOp(11, "elu", slope=0.75, output=law),
+        NormalizeOp(13, "graph", 1e-5, scale=factors, bias=numbers, mean_scale=f32(1, 0.5, 1, 0), has_relu=True),
+        NormalizeOp(12, "row", 0.001, output=law),
+        ReadoutOp(15, "mean", law),
+        ReadoutOp(14, "max"),
+        NormalizeOp(17, "length", 1e-12, output=law),
+        ConcatOp((16, 18)),
+        LinearOp(19, np.linspace(-1, 1, 30, dtype=np.float32).reshape(10, 3), f32(0, 1, 2), False, None),
+    )
+    info = ModelInfo("Layers", "qlr", 4, "aggregate", "Tiny", "public", 3, "0.1.0")
+    return PackedModel(Plan(ops, scores=20, embedding=13), info)
+
+
 def tiny_adjacency() -> CSR:
     """5 nodes: a hub 0, a self-loop at 2, node 4 without neighbours."""
     return csr_from_coo([0, 0, 0, 1, 2, 2, 3], [1, 2, 3, 0, 0, 2, 0], 5, 5)
@@ -146,6 +191,7 @@ def write_all(folder: Path) -> None:
     write_model(folder / "tiny_float_model.smoothbit", tiny_float_model())
     write_model(folder / "tiny_delta_model.smoothbit", tiny_delta_model())
     write_model(folder / "tiny_residual_model.smoothbit", tiny_residual_model())
+    write_model(folder / "tiny_layers_model.smoothbit", tiny_layers_model())
     write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
     write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
     write_graph(folder / "tiny_ordered_graph.smoothbit", tiny_ordered_graph())

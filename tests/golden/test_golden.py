@@ -17,6 +17,7 @@ READERS = {
     "tiny_float_model": read_model,
     "tiny_delta_model": read_model,
     "tiny_residual_model": read_model,
+    "tiny_layers_model": read_model,
     "tiny_sparse_graph": read_graph,
     "tiny_dense_graph": read_graph,
     "tiny_ordered_graph": read_graph,
@@ -163,3 +164,28 @@ def test_coding_decodes_from_the_document_alone():
     assert (metadata["format_version"], diffuse["coding"]) == ("1.2", "delta")
     assert [scale / min(scales) for scale in scales] == [4, 2, 1]
     assert tensors["2.correction"] == ([2, 3], [0, 0.25, 0.125, 0, -0.25, -0.125])
+
+
+def test_layers_decode_from_the_document_alone():
+    metadata, tensors = decode("tiny_layers_model")
+    plan, ops = json.loads(metadata["plan"]), read_model(FOLDER / "tiny_layers_model.smoothbit").plan.ops
+    laws = decode_laws(plan, tensors)
+    assert metadata["format_version"] == "1.3"
+    names = {"bias", "scale", "mean_scale", "vector", "slopes"}
+    for k, (record, op) in enumerate(zip(plan["ops"], ops, strict=True)):
+        assert record["kind"] == op.kind
+        for name in record.keys() & {"message", "output"}:
+            law = getattr(op, name)
+            assert (None if record[name] is None else laws[record[name]]) == (None if law is None else law_numbers(law))
+        for name in vars(op).keys() & names:
+            value = getattr(op, name)
+            if not isinstance(value, float):
+                assert tensors.get(f"{k}.{name}", ([], None))[1] == (None if value is None else value.tolist())
+            if f"has_{name}" in record:
+                assert record[f"has_{name}"] == (value is not None)
+        plain = {
+            name: value for name, value in vars(op).items() if name in record and isinstance(value, (int, float, str))
+        }
+        assert {name: record[name] for name in plain} == plain
+    assert (plan["ops"][8]["sources"], plan["ops"][8]["weights"]) == ([7, 8, 7], [1.0, 0.1, -2.0])
+    assert [plan["ops"][k]["relation"] for k in (2, 3)] == [None, 1]

@@ -23,6 +23,7 @@ FILES = {
     "tiny_model": (read_model, write_model),
     "tiny_float_model": (read_model, write_model),
     "tiny_residual_model": (read_model, write_model),
+    "tiny_layers_model": (read_model, write_model),
     "tiny_sparse_graph": (read_graph, write_graph),
     "tiny_dense_graph": (read_graph, write_graph),
 }

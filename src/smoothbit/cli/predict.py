@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,6 +17,7 @@ from smoothbit.data import Dataset, load_dataset
 from smoothbit.engine import Model, PreparedGraph, Result, load
 from smoothbit.errors import ArgumentError
 from smoothbit.formats import read_graph
+from smoothbit.formats.schema import AggregateOp
 from smoothbit.kernels import isa
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
@@ -43,7 +45,10 @@ def predict(
     output = Output(json)
     packed = load(model)
     data = None if graph is not None else load_dataset(dataset or packed.info.dataset, data_root)
-    adjacency, features, order = (data.adjacency, data.features, None) if data is not None else _read(graph)
+    knows_weights = any(isinstance(op, AggregateOp) and op.is_weighted for op in packed.plan.ops)
+    adjacency, features, order = (
+        (data.adjacency, data.features, None) if data is not None else _read(graph, knows_weights)
+    )
     start = time.perf_counter()
     prepared = PreparedGraph(adjacency, order or "none")
     result = packed.run(prepared, features, num_threads=threads)
@@ -59,10 +64,10 @@ def predict(
     output.finish({"out": str(out), **summary})
 
 
-def _read(path: Path | None) -> tuple[CSR, Features, NodeOrder | None]:
+def _read(path: Path | None, knows_weights: bool) -> tuple[CSR, Features, NodeOrder | None]:
     assert path is not None
     graph = read_graph(path)
-    adjacency = CSR(graph.adjacency.indptr, graph.adjacency.indices, graph.adjacency.num_cols)
+    adjacency = graph.adjacency if knows_weights else replace(graph.adjacency, values=None)
     return adjacency, graph.to_features(), graph.order
 
 

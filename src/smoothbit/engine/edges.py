@@ -98,7 +98,7 @@ class Edges:
         if self.weights is None:
             return self.rsqrt_counts
         rows = self.csr.entry_rows()
-        degree = np.bincount(rows, weights=self.weights.astype(np.float64), minlength=self.csr.num_rows)
+        degree: Float64Array = np.bincount(rows, weights=self.weights, minlength=self.csr.num_rows).astype(np.float64)
         if (degree < 0).any():
             row = int(np.argmax(degree < 0))
             node = row if self._names is None else int(self._names[row])
@@ -124,8 +124,8 @@ def with_one_loop(csr: CSR) -> CSR:
         loops = np.ones(csr.num_rows, dtype=np.float32)
         loops[rows[is_loop]] = csr.values[is_loop]  # NumPy keeps the last of several
         values = np.concatenate([csr.values[~is_loop], loops])
-    ends = (np.concatenate([part[~is_loop], nodes]) for part in (rows, csr.indices))
-    return csr_from_coo(*ends, csr.num_rows, csr.num_cols, values)
+    receivers, senders = (np.concatenate([part[~is_loop], nodes]) for part in (rows, csr.indices))
+    return csr_from_coo(receivers, senders, csr.num_rows, csr.num_cols, values)
 
 
 def subset(csr: CSR, is_kept: BoolArray) -> CSR:

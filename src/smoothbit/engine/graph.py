@@ -149,7 +149,7 @@ class PreparedGraph:
             relations = check_ids("edge_type", edge_type, count)[entry_order(edges[1], edges[0], num_nodes)]
         return cls(adjacency, order, graph_ids=graph_ids, num_graphs=num_graphs, relations=relations)
 
-    @property
+    @cached_property
     def csr(self) -> CSR:
         """Adjacency with self-loops A~ = A + I of a graph without weights; existing loops are kept.
 

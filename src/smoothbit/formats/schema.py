@@ -168,6 +168,7 @@ class AggregateOp:
 
     Sums are exact integers. A weighted edge has w_e = t_i rint(w / t_i), where w is its float weight and
     t_i = max |w| of the row / 127 (1 for a row of zeros): an integer in [-127, 127] and a factor of the row.
+    Float32 messages are multiplied by w itself. On a graph without weights every w_e is 1.
 
     Args:
         source: Value x [N, F].

@@ -56,8 +56,8 @@ from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UIn
 
 __all__ = [
     "ATTENTION_QMAX",
-    "BLOCK_BYTES",
     "Attention",
+    "BLOCK_BYTES",
     "Call",
     "DeltaState",
     "DeltaStep",

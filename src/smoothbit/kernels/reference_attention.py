@@ -19,7 +19,7 @@ LANES = 8
 def attend(graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention) -> Float32Array:
     """Return the mean of packed messages, weighted by attention; see `smoothbit.kernels.attend`."""
     weights = edge_weights(graph, edge_scores(graph, attention))
-    codes = unpack(source, law.num_bits, num_channels).reshape(graph.num_cols, attention.num_heads, -1)
+    codes = unpack(source, law.num_bits, num_channels).reshape(_by_head(graph, num_channels, attention))
     sums = np.zeros((graph.num_rows, *codes.shape[1:]), dtype=np.int64)
     rows = graph.entry_rows()
     for part in _blocks(graph, num_channels):
@@ -36,7 +36,7 @@ def attend(graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, at
 def attend_f32(graph: CSR, source: Float32Array, attention: Attention) -> Float32Array:
     """Return the mean of float32 messages, weighted by attention; see `smoothbit.kernels.attend_f32`."""
     weights = edge_weights(graph, edge_scores(graph, attention))
-    messages = source.reshape(graph.num_cols, attention.num_heads, -1)
+    messages = source.reshape(_by_head(graph, source.shape[1], attention))
     sums = np.zeros((graph.num_rows, *messages.shape[1:]), dtype=np.float32)
     lengths = graph.row_lengths
     for position in range(int(lengths.max(initial=0))):  # the position-th entry of every row at once
@@ -68,7 +68,8 @@ def edge_weights(graph: CSR, scores: Float32Array) -> Int64Array:
     largest = np.full((graph.num_rows, scores.shape[1]), -np.inf, dtype=np.float32)
     np.maximum.at(largest, rows, scores)
     power = exp((scores - largest[rows]).astype(np.float64)).astype(np.float32)
-    return np.rint(np.float32(255) * power).astype(np.int64)
+    weights: Int64Array = np.rint(np.float32(255) * power).astype(np.int64)
+    return weights
 
 
 def _sum_channels(products: Float32Array, num_heads: int) -> Float32Array:
@@ -96,11 +97,15 @@ def _inverse_totals(graph: CSR, weights: Int64Array) -> Float32Array:
 def _join(values: Float32Array, attention: Attention) -> Float32Array:
     """Return heads side by side, or their mean."""
     if attention.is_concatenated:
-        return values.reshape(len(values), -1)
+        return values.reshape(len(values), values.shape[1] * values.shape[2])
     total = values[:, 0]
     for head in range(1, attention.num_heads):
         total = total + values[:, head]
     return total * np.float32(1.0 / attention.num_heads)
+
+
+def _by_head(graph: CSR, num_channels: int, attention: Attention) -> tuple[int, int, int]:
+    return graph.num_cols, attention.num_heads, num_channels // attention.num_heads
 
 
 def _blocks(graph: CSR, num_values: int) -> list[slice]:

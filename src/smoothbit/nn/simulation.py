@@ -227,7 +227,9 @@ def _weigh(graph: CSR, messages: Tensor, a: Attention) -> tuple[Tensor, Tensor]:
     weights = torch.round(255 * power)
     totals = torch.zeros(graph.num_rows, a.num_heads, dtype=torch.float64).index_add(0, rows, weights.double())
     inverse = torch.where(totals > 0, 1 / totals.float(), 0.0)
-    gathered = weights[:, :, None].to(messages.dtype) * messages[columns].view(len(rows), a.num_heads, -1)
+    gathered = weights[:, :, None].to(messages.dtype) * messages[columns].view(
+        len(rows), a.num_heads, messages.shape[1] // a.num_heads
+    )
     sums = torch.zeros(graph.num_rows, *gathered.shape[1:], dtype=messages.dtype).index_add(0, rows, gathered)
     return sums, inverse[:, :, None]
 
@@ -236,7 +238,7 @@ def _lane_sum(products: Tensor, num_heads: int) -> Tensor:
     """Return the sum of the channels of each head, in the eight parts that `kernels.attention` states."""
     per_head = products.view(len(products), num_heads, products.shape[1] // num_heads)
     lanes = torch.zeros(*per_head.shape[:2], 8)
-    for block in per_head.split(8, dim=2):
+    for block in torch.split(per_head, 8, dim=2):
         lanes[:, :, : block.shape[2]] += block
     halves = lanes[:, :, :4] + lanes[:, :, 4:]
     return (halves[:, :, 0] + halves[:, :, 2]) + (halves[:, :, 1] + halves[:, :, 3])
@@ -244,7 +246,7 @@ def _lane_sum(products: Tensor, num_heads: int) -> Tensor:
 
 def _join_heads(values: Tensor, a: Attention) -> Float32Array:
     if a.is_concatenated:
-        return values.reshape(len(values), -1).numpy()
+        return values.flatten(1).numpy()
     total = values[:, 0]
     for head in range(1, a.num_heads):
         total = total + values[:, head]

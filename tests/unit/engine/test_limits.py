@@ -12,7 +12,16 @@ from smoothbit.engine import KernelBackend, PreparedGraph, limits, run_plan
 from smoothbit.engine.limits import check_bounds, check_memory, free_bytes, least_bytes
 from smoothbit.errors import ArgumentError, MemoryLimitError
 from smoothbit.formats import PackedTensor
-from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp, LinearOp, Plan
+from smoothbit.formats.schema import (
+    AggregateOp,
+    AttendOp,
+    DiffuseOp,
+    ElasticOp,
+    FeaturesOp,
+    LinearOp,
+    Plan,
+    ReadoutOp,
+)
 from smoothbit.kernels import isa
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR
@@ -206,3 +215,78 @@ def test_free_memory_is_that_of_the_table(monkeypatch, tmp_path):
     assert free_bytes() is None
     table.write_text("MemTotal:  9 kB\nMemAvailable:   7 kB\n")
     assert free_bytes() == 7 * 1024
+
+
+def reduce_plan(kind, law=BYTES):
+    """Two values of one channel, then a reduction over edges or nodes."""
+    ops = {
+        "sum": AggregateOp(1, "sum", False, False, False, law),
+        "weighted": AggregateOp(1, "sum", False, False, True, law),
+        "largest": AggregateOp(1, "max", False, False, False, law),
+        "attend": AttendOp(1, 1, 1, 1, "additive", False, law),
+        "readout": ReadoutOp(1, "sum", law),
+    }
+    return Plan((FeaturesOp(0, 1, None), ops[kind]), 2)
+
+
+@pytest.mark.parametrize(
+    ("kind", "law", "largest"),
+    [
+        ("sum", BYTES, 255),
+        ("sum", None, 1),
+        ("weighted", BYTES, 255 * 127),
+        ("weighted", per_tensor_law(2, 1.0), 3 * 127),
+        ("attend", BYTES, 255 * 255),
+        ("attend", None, 255),
+        ("largest", per_tensor_law(4, 1.0), 15),
+    ],
+)
+def test_terms_of_a_reduction_are_the_edges_of_a_row(kind, law, largest, monkeypatch):
+    graph = PreparedGraph(
+        CSR(np.array([0, 1, 2]), np.int32([1, 0]), 2, np.float32([1, 2]) if kind == "weighted" else None)
+    )
+    edges, plan, fits = graph.edges(False), reduce_plan(kind, law), INT32_MAX // largest
+    monkeypatch.setattr(type(edges), "max_count", fits)
+    check_bounds(plan, graph, constant(2, 1))
+    monkeypatch.setattr(type(edges), "max_count", fits + 1)
+    with pytest.raises(ArgumentError, match=rf"^Operation 2 \({plan.ops[1].kind}\) of the model: .*got {fits + 1} \*"):
+        check_bounds(plan, graph, constant(2, 1))
+
+
+def test_terms_of_a_readout_are_the_nodes_of_a_graph(monkeypatch):
+    graph = PreparedGraph(CSR(np.zeros(6, np.int64), np.zeros(0, np.int32), 5), graph_ids=np.array([0, 1, 1, 1, 0]))
+    assert graph.readout.max_count == 3
+    monkeypatch.setattr(type(graph.readout), "max_count", MAX_DEGREE + 1)
+    with pytest.raises(ArgumentError, match=r"^Operation 2 \(readout\) " + REFUSED.format(MAX_DEGREE + 1, 255, 1)):
+        check_bounds(reduce_plan("readout"), graph, constant(5, 1))
+
+
+@pytest.mark.parametrize("name", [name for name in isa.available() if name != "numpy"])
+def test_weighted_sum_at_the_end_of_int32_is_exact(name):
+    fits = INT32_MAX // (255 * 127)
+    weights = np.full(fits, -3, np.float32)
+    graph = PreparedGraph(CSR(np.array([0, fits, fits]), np.ones(fits, np.int32), 2, weights))
+    with isa.use(name):
+        scores = run_plan(reduce_plan("weighted"), graph, constant(2, 1), KernelBackend()).scores
+    assert scores[0, 0] == np.float32(-fits * 127 * 255) * (np.float32(3) / np.float32(127))
+
+
+@pytest.mark.parametrize("plan", [reduce_plan("sum"), reduce_plan("attend"), sum_plan()], ids=["sum", "attend", "old"])
+def test_weights_that_a_model_does_not_know_are_refused(plan):
+    graph = PreparedGraph(CSR(np.array([0, 1, 2]), np.int32([1, 0]), 2, np.float32([1, 2])))
+    with pytest.raises(
+        ArgumentError, match=r"`graph` to have no edge weights, as the model knows none \(got 2 weights\)"
+    ):
+        run_plan(plan, graph, constant(2, 1), KernelBackend())
+
+
+def test_weights_beside_an_operation_that_knows_none_are_refused():
+    graph = PreparedGraph(CSR(np.array([0, 1, 2]), np.int32([1, 0]), 2, np.float32([1, 2])))
+    plan = Plan((*reduce_plan("weighted").ops, replace(sum_plan().ops[1], source=2)), 3)
+    with pytest.raises(ArgumentError, match=r"^Operation 3 \(diffuse\) of the model: Expected `graph` to have no edge"):
+        run_plan(plan, graph, constant(2, 1), KernelBackend())
+
+
+def test_rows_of_graphs_take_little():
+    plan = Plan((*reduce_plan("readout").ops, LinearOp(2, np.ones((1, 8), np.float32), None, False, None)), 3)
+    assert least_bytes(plan, 1000, 10) == 10 * (4 + 32)

@@ -16,12 +16,12 @@ from smoothbit.errors import (
 from smoothbit.formats import PackedModel, PackedTensor, model_bytes, read_model, write_model
 from smoothbit.formats.schema import DiffuseOp, FeaturesOp, LinearOp, ModelInfo, Plan
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
-from tests.golden.make_golden import tiny_float_model, tiny_model
+from tests.golden.make_golden import tiny_float_model, tiny_layers_model, tiny_model
 from tests.unit.formats.comparison import same
 
 # Bytes a Cora model may spend on all but codes and biases, so that it stays under a sixteenth of FP32.
 OVERHEAD_BUDGET = 2_600
-MODELS = {"packed": tiny_model(), "float": tiny_float_model()}
+MODELS = {"packed": tiny_model(), "float": tiny_float_model(), "layers": tiny_layers_model()}
 
 
 @pytest.mark.parametrize("mmap", [True, False], ids=["mapped", "copied"])
@@ -56,7 +56,9 @@ def test_parts_add_up_to_the_file(tmp_path, model):
 def test_parts_of_the_tiny_model():
     parts = model_bytes(tiny_model())
     assert (parts["codes"], parts["biases"], parts["corrections"]) == (6 * 2 + 5 * 2, 5 * 4, 2 * 2 * 4)
-    assert parts["float_weights"] == 0
+    assert (parts["float_weights"], parts["vectors"]) == (0, 0)
+    layers = model_bytes(tiny_layers_model())
+    assert (layers["vectors"], layers["biases"]) == ((4 + 4 + 6 + 4 + 4) * 4, (4 + 2 + 4 + 4 + 3) * 4)
     assert model_bytes(tiny_float_model())["float_weights"] == 3 * 2 * 4
 
 

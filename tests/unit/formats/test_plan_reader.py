@@ -8,12 +8,14 @@ from smoothbit.formats import read_model
 from smoothbit.formats.plan_reader import plan_from_json, value_kinds
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf
-from tests.golden.make_golden import tiny_float_model, tiny_model, tiny_residual_model
+from tests.golden.make_golden import tiny_float_model, tiny_layers_model, tiny_model, tiny_residual_model
 from tests.unit.formats.comparison import same
 
 
 @pytest.mark.parametrize(
-    "model", [tiny_model(), tiny_float_model(), tiny_residual_model()], ids=["packed", "float", "residual"]
+    "model",
+    [tiny_model(), tiny_float_model(), tiny_residual_model(), tiny_layers_model()],
+    ids=["packed", "float", "residual", "layers"],
 )
 def test_inverse_of_the_writer(model):
     record, tensors = plan_to_json(model.plan)
@@ -28,6 +30,12 @@ def test_values_of_a_plan():
     assert [value.law and value.law.num_bits for value in values] == [1, 2, 8, None]
     assert {value.domain for value in values} == {"nodes"}
     assert [value.width for value in value_kinds(tiny_float_model().plan)] == [3, 2, 2]
+
+
+def test_values_after_a_readout_belong_to_graphs():
+    values = value_kinds(tiny_layers_model().plan)
+    assert [value.width for value in values] == [4, 4, 4, 4, 2, 2, 4, 4, 4, 6, 4, 6, 4, 4, 6, 6, 4, 4, 10, 3]
+    assert [value.domain for value in values] == ["nodes"] * 15 + ["graphs"] * 5
 
 
 def set_op(k, **fields):
@@ -183,6 +191,80 @@ RESIDUAL = {
     "relu number": (set_op(3, has_relu=1), SchemaError, r"has_relu` to be true or false \(got 1\)"),
 }
 
+LAYERS = {
+    "reduce": (set_op(2, reduce="min"), SchemaError, r"ops\[2\].reduce` to be one of sum, mean, max \(got 'min'\)"),
+    "weighted max": (set_op(3, is_weighted=True), ValueRangeError, r"is_weighted` to be false where reduce is max"),
+    "normalized max": (set_op(3, is_normalized=True), ValueRangeError, r"is_normalized` to be false where reduce is"),
+    "relation": (set_op(3, relation=-1), ValueRangeError, r"relation` to be in \[0, 2147483647\] \(got -1\)"),
+    "skip of another width": (
+        lambda parts: parts.ops.append({**parts.ops[3], "skip": 5}),
+        ValueRangeError,
+        r"skip` to be a value of 4 channels, as the source \(got 2\)",
+    ),
+    "skip forward": (set_op(3, skip=4), ValueRangeError, r"skip` to be in \[1, 3\] \(got 4\)"),
+    "message of groups": (
+        lambda parts: (
+            parts.plan["laws"].append([1, 2, "per_group", 2, 2, 1, 0]),
+            set_op(2, message=sum(run[0] for run in parts.plan["laws"]) - 1)(parts),
+            set_tensor("scale", np.append(parts.tensors["scale"], np.float32([1, 1])))(parts),
+            set_tensor("zero_point", np.append(parts.tensors["zero_point"], np.uint8([0, 0])))(parts),
+        ),
+        ValueRangeError,
+        r"ops\[2\].message` to be per tensor or channel \(got 'per_group'\)",
+    ),
+    "graphs have no edges": (
+        lambda parts: parts.ops.append({**parts.ops[3], "source": 18, "skip": None}),
+        ValueRangeError,
+        r"ops\[20\].source` to be a value with a row for each node \(got 'graphs after a readout'\)",
+    ),
+    "graphs are read out once": (
+        lambda parts: parts.ops.append({**parts.ops[15], "source": 17}),
+        ValueRangeError,
+        r"source` to be a value with a row for each node",
+    ),
+    "sets of graphs": (set_op(17, mode="set"), ValueRangeError, r"source` to be a value with a row for each node"),
+    "heads": (set_op(6, num_heads=3), ValueRangeError, r"num_heads` to be a divisor of 4 channels \(got 3\)"),
+    "no heads": (set_op(6, num_heads=0), ValueRangeError, r"num_heads` to be in \[1, "),
+    "score": (set_op(6, score="cosine"), SchemaError, r"score` to be one of additive, dynamic, dot \(got 'cosine'\)"),
+    "packed keys": (
+        set_op(6, keys=1),
+        ValueRangeError,
+        r"keys` to be a float32 value of 4 channels \(got '4 channels, 4",
+    ),
+    "narrow queries": (
+        set_op(6, queries=5),
+        ValueRangeError,
+        r"queries` to be a float32 value of 4 .*'2 channels, float",
+    ),
+    "wide keys": (set_op(5, keys=4), ValueRangeError, r"keys` to be a float32 value of 2 channels \(got '4 channels"),
+    "vector missing": (lambda p: p.tensors.pop("6.vector"), TensorError, r"`tensor 6.vector` to be float32 \[4\]"),
+    "vector left over": (set_op(6, score="dot"), TensorError, r"free of unknown names \(got '6.vector'\)"),
+    "attend bias": (set_op(5, is_concatenated=True), TensorError, r"`tensor 5.bias` to be float32 \[4\]"),
+    "no sources": (set_op(8, sources=[]), SchemaError, r"sources` to be a list of 1 to 4 values \(got 0\)"),
+    "five sources": (set_op(8, sources=[7] * 5), SchemaError, r"sources` to be a list of 1 to 4 values \(got 5\)"),
+    "raw source": (set_op(8, sources=[0, 7, 7]), ValueRangeError, r"sources\[0\]` to be in \[1, 8\] \(got 0\)"),
+    "source text": (set_op(8, sources=["7", 7, 7]), SchemaError, r"sources\[0\]` to be an integer"),
+    "count of weights": (set_op(8, weights=[1, 2]), SchemaError, r"weights` to be a list of 3 numbers, one for each"),
+    "weight text": (set_op(8, weights=[1, 2, "3"]), SchemaError, r"weights\[2\]` to be a number \(got '3'\)"),
+    "widths": (
+        set_op(8, sources=[7, 6, 7]),
+        ValueRangeError,
+        r"sources` to be values of one width \(got \[4, 2, 4\]\)",
+    ),
+    "widths of a maximum": (set_op(10, sources=[9, 6]), ValueRangeError, r"sources` to be values of one width"),
+    "domains": (
+        set_op(18, sources=[16, 15]),
+        ValueRangeError,
+        r"sources\[1\]` to be a value of graphs \(got 'nodes'\)",
+    ),
+    "function": (set_op(11, function="mish"), SchemaError, r"function` to be one of leaky_relu, .* \(got 'mish'\)"),
+    "slopes": (set_op(12, function="prelu"), TensorError, r"`tensor 12.slopes` to be float32 \[4\]"),
+    "mode": (set_op(14, mode="batch"), SchemaError, r"mode` to be one of row, set, graph, length \(got 'batch'\)"),
+    "eps": (set_op(14, eps=0.0), ValueRangeError, r"eps` to be > 0 \(got 0.0\)"),
+    "mean_scale": (lambda p: p.tensors.pop("13.mean_scale"), TensorError, r"`tensor 13.mean_scale` to be float32"),
+    "scale NaN": (set_element("13.scale", 0, np.nan), ValueRangeError, r"`tensor 13.scale` to be finite"),
+}
+
 FLOAT = {
     "norm": (set_op(2, norm="l2"), SchemaError, r"norm` to be one of l1, l21 \(got 'l2'\)"),
     "gamma": (set_op(2, gamma=0.0), ValueRangeError, r"gamma` to be > 0 \(got 0.0\)"),
@@ -208,6 +290,12 @@ def test_packed_model_refusals(broken, change, error, match):
 def test_residual_model_refusals(broken, change, error, match):
     with pytest.raises(error, match=match):
         read_model(broken("tiny_residual_model", change))
+
+
+@pytest.mark.parametrize(("change", "error", "match"), LAYERS.values(), ids=LAYERS)
+def test_layers_model_refusals(broken, change, error, match):
+    with pytest.raises(error, match=match):
+        read_model(broken("tiny_layers_model", change))
 
 
 @pytest.mark.parametrize(("change", "error", "match"), FLOAT.values(), ids=FLOAT)

@@ -4,13 +4,14 @@ from dataclasses import FrozenInstanceError
 
 import pytest
 
+from smoothbit.formats.ops import OP_FORMATS
 from smoothbit.formats.schema import OP_KINDS, ModelInfo
-from tests.golden.make_golden import tiny_float_model, tiny_model
+from tests.golden.make_golden import tiny_float_model, tiny_layers_model, tiny_model
 
 
 def test_every_kind_of_operation_has_a_golden_file():
-    ops = (*tiny_model().plan.ops, *tiny_float_model().plan.ops)
-    assert {op.kind for op in ops} == set(OP_KINDS) == {"features", "linear", "diffuse", "elastic"}
+    ops = [op for model in (tiny_model(), tiny_float_model(), tiny_layers_model()) for op in model.plan.ops]
+    assert {op.kind for op in ops} == set(OP_KINDS) == set(OP_FORMATS)
     assert all(isinstance(op, OP_KINDS[op.kind]) for op in ops)
 
 

@@ -239,6 +239,21 @@ def test_wrong_calls_are_refused():
         quantize_(model)
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")  # torch's own tracer
+@pytest.mark.parametrize("kind", [pyg.GCN, pyg.GAT])
+def test_compiled_network_is_the_network(kind):
+    model = calibrated(kind(12, 8, 2, 5))
+    arguments = (layer_features(), layer_graph()[0])
+    wanted = model(*arguments)
+    torch.compiler.reset()
+    compiled = torch.compile(model, backend="eager")  # what is traced is checked, not what a backend makes of it
+    torch.testing.assert_close(compiled(*arguments), wanted)
+    model.train()
+    compiled(*arguments).sum().backward()
+    assert all(parameter.grad is not None for parameter in model.parameters())
+
+
 def test_uncalibrated_network_says_what_to_do():
     model = Net().eval()
     quantize_(model)

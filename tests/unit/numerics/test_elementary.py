@@ -22,7 +22,7 @@ REFERENCES = {
 def samples():
     rng = np.random.default_rng(0)
     spread = [rng.standard_normal(20_000) * size for size in (1e-30, 1e-6, 1e-2, 1, 5, 30, 200)]
-    edges = [0.0, -0.0, 1e-45, -1e-45, 0.34, -0.34, 88.7, -88.7, -103.0, 1e30, -1e30, 3.4e38, -3.4e38]
+    edges = [0.0, -0.0, 1e-45, -1e-45, 0.34, -0.34, 88.7, -88.7, -103.0, 1e30, -1e30, 3e38, -3e38]
     return np.concatenate([*spread, edges]).astype(np.float32)
 
 
@@ -40,11 +40,8 @@ def test_error_is_below_one_ulp_of_float32(function):
 def test_exp_is_near_float64():
     x = np.linspace(-708, 709, 100_001)
     np.testing.assert_allclose(elementary.exp(x), np.exp(x), rtol=4e-16 * 2)
-    assert elementary.exp(np.array([-1e9, 0.0, 1e9])).tolist() == [
-        elementary.exp(np.array([-708.0]))[0],
-        1.0,
-        2.0**1022 * elementary.exp(np.array([709.0]))[0] / 2.0**1022,
-    ]
+    ends = elementary.exp(np.array([-1e9, -708.0, 0.0, 709.0, 1e9]))
+    assert (ends[0], ends[2], ends[4]) == (ends[1], 1.0, ends[3])
 
 
 def test_erfc_is_near_float64():
@@ -63,4 +60,4 @@ def test_bits_are_the_same_everywhere():
     digest = hashlib.sha256()
     for function in (*sorted(elementary.SMOOTH), "elu"):
         digest.update(elementary.activate(function, samples(), 0.7).tobytes())
-    assert digest.hexdigest() == "DIGEST"
+    assert digest.hexdigest() == "bb19d219543594a345bc32bb13dfb10fbf8ec0e7a4c7bc387d2278a82a634543"

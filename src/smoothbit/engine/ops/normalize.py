@@ -23,6 +23,7 @@ def run_normalize(op: NormalizeOp, context: Context) -> Dense:
     elif op.mode == "set":
         function = partial(normalize_sets, values, *groups, op.eps, *affine)
     else:
+        assert op.mean_scale is not None
         function = partial(normalize_graphs, values, *groups, op.eps, *affine, op.mean_scale)
     values = context.compute(function, values.shape)
     if op.output is None and not op.has_relu:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from torch import Tensor, nn
 
 from smoothbit.errors import ArgumentError, UnsupportedError
+from smoothbit.nn.layers.exact import run_as_planned
 from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
 from smoothbit.quant import FloatStage, QuantConfig, Quantizer
 
@@ -73,7 +74,16 @@ class QuantModule(nn.Module, ABC):
 
 
 class QuantLayer(QuantModule):
-    """A layer that writes itself into a plan; other modules are containers of such layers."""
+    """A layer that writes itself into a plan; other modules are containers of such layers.
+
+    In evaluation without gradients it runs what it writes (`nn.layers.exact`), so its codes are those of the
+    engine; otherwise `forward` computes them in fake-quantized float32.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "forward" in cls.__dict__:
+            cls.forward = run_as_planned(cls.forward)
 
     @abstractmethod
     def emit(self, builder: PlanBuilder, *args: Any, **kwargs: Any) -> Value:

@@ -12,7 +12,7 @@ from smoothbit.nn.layers.conv import Pair, as_pair
 from smoothbit.nn.layers.linear import AnyLinear
 from smoothbit.nn.layers.neighbour_conv import NeighbourConv
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, make_input
+from smoothbit.quant import FloatStage, QuantConfig, RowStage, make_input
 
 LENGTH_EPS = 1e-12
 """Smallest length that `torch.nn.functional.normalize` divides by."""

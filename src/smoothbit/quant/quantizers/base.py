@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -79,6 +79,7 @@ class Quantizer(nn.Module, ABC):
         self.num_values = 0
         self.is_observing: bool | None = None
         self.is_bypassed = False
+        self._is_ready = False
         self.register_buffer("is_initialised", torch.zeros((), dtype=torch.bool))
 
     @property
@@ -125,11 +126,8 @@ class Quantizer(nn.Module, ABC):
         is_live = self.training and (self.is_observing is None or self.is_weight)
         if is_live or self.is_observing:
             self._observe(x.detach())
-        if not self.is_initialised:
-            raise ArgumentError(
-                "Expected the quantizer to have seen a batch (got none). "
-                "Run one forward pass inside `calibrate`, or in training mode, first."
-            )
+        if not self._is_ready:  # asked once: the answer is on the device, and a compiler cannot look at it
+            self._check_initialised()
         return fake_quantize(x, self.torch_law())
 
     def law(self) -> AffineLaw:
@@ -172,6 +170,19 @@ class Quantizer(nn.Module, ABC):
         """Show width and granularity."""
         return f"num_bits={self.num_bits}, granularity={self.granularity}"
 
+    def _check_initialised(self) -> None:
+        if not self.is_initialised:
+            raise ArgumentError(
+                "Expected the quantizer to have seen a batch (got none). "
+                "Run one forward pass inside `calibrate`, or in training mode, first."
+            )
+        self._is_ready = True
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._is_ready = False
+
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
         groups = self.grouped(x)

@@ -65,7 +65,7 @@ def oracle_of(plan, graph):
 
     def oracle(x):
         queries, keys = x @ plan.ops[1].weight, x @ plan.ops[2].weight
-        m = through(x, op.message).reshape(-1, HEADS, CHANNELS)
+        m = through(x, op.message).reshape(len(x), HEADS, CHANNELS)
         a = np.zeros_like(m)
         for node in range(graph.num_rows):
             near = columns[rows == node]
@@ -73,7 +73,7 @@ def oracle_of(plan, graph):
                 e = np.stack([scores_of(op, keys[j], queries[node]) for j in near])
                 p = np.rint(255 * np.exp((e - e.max(axis=0)).astype(np.float64)))
                 a[node] = (p[:, :, None] * m[near]).sum(axis=0) / p.sum(axis=0)[:, None]
-        y = a.reshape(len(a), -1) if op.is_concatenated else a.mean(axis=1)
+        y = a.reshape(len(a), WIDTH) if op.is_concatenated else a.mean(axis=1)
         y = y + (0 if op.bias is None else op.bias)
         return through(np.maximum(y, 0) if op.has_relu else y, op.output)
 

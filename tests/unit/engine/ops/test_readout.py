@@ -49,7 +49,7 @@ def test_layers_after_a_readout_have_rows_of_graphs():
         z = reduced("mean", LAW, IDS, 4)(x) @ weight
         return 0.5 * z + np.tanh(z)
 
-    check_operation(Plan(ops, 5), GRAPHS["random"], oracle, num_features=WIDTH, graph_ids=IDS)
+    check_operation(Plan(ops, 5), GRAPHS["random"], oracle, num_features=WIDTH, is_exact=False, graph_ids=IDS)
 
 
 def test_batch_of_no_graphs():
