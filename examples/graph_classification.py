@@ -75,4 +75,6 @@ if __name__ == "__main__":
         train(model, train_loader, args.epochs // 2, 0.001)
     report = smoothbit.export(model, "gin.smoothbit", (test.x, test.edge_index, test.batch, test.num_graphs))
     print(f"INT{args.bits}: {accuracy(model, test):.4f}, {report.num_bytes:,} bytes")
-    print(f"Engine and PyTorch agree on {report.label_agreement:.2%} of {report.num_rows} graphs.")
+    print(
+        f"Engine and PyTorch agree on {report.verification.fake_quantize_label_agreement:.2%} of {len(report.scores)} graphs."
+    )

@@ -236,6 +236,17 @@ def test_row_factors_are_an_input(tmp_path):
     assert (report.inputs, report.max_abs_difference) == (("x", "row_scale"), 0)
 
 
+def test_row_factors_are_found_in_the_graph(tmp_path):
+    ones = np.eye(NODES, 20, dtype=np.float32)
+    ones[1, 5] = ones[2, 7] = 1
+    x = ones / np.maximum(ones.sum(axis=1, keepdims=True), 1)
+    ops = (FeaturesOp(0, 20, per_tensor_law(1, 1.0)), LinearOp(1, weight(20, CLASSES, 2), bias(3), False, None))
+    report = export_onnx(packed(Plan(ops, 2), 2), tmp_path / "m.onnx", {"x": x, "edge_index": EDGES})
+    assert (report.inputs, report.max_abs_difference) == (("x",), 0)
+    with pytest.raises(UnsupportedError, match=r"each row of `x` to be > 0 \(got -1"):
+        export_onnx(packed(Plan(ops, 2), 2), tmp_path / "m.onnx", {"x": -x, "edge_index": EDGES})
+
+
 def test_weights_keep_their_width(tmp_path):
     sizes = {}
     for bits in BITS:
