@@ -75,6 +75,5 @@ if __name__ == "__main__":
         train(model, train_loader, args.epochs // 2, 0.001)
     report = smoothbit.export(model, "gin.smoothbit", (test.x, test.edge_index, test.batch, test.num_graphs))
     print(f"INT{args.bits}: {accuracy(model, test):.4f}, {report.num_bytes:,} bytes")
-    print(
-        f"Engine and PyTorch agree on {report.verification.fake_quantize_label_agreement:.2%} of {len(report.scores)} graphs."
-    )
+    same = report.verification.fake_quantize_label_agreement
+    print(f"Engine and PyTorch agree on {same:.2%} of {len(report.scores)} graphs.")
