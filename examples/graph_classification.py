@@ -1,7 +1,5 @@
 """Graph classification: a GIN on PROTEINS or IMDB-BINARY, in float32 and then in 8, 4 or 2 bits.
-
-python examples/graph_classification.py --root data --name PROTEINS --bits 8
-"""
+python examples/graph_classification.py --root data --name PROTEINS --bits 8"""
 
 import argparse
 
@@ -77,4 +75,5 @@ if __name__ == "__main__":
         train(model, train_loader, args.epochs // 2, 0.001)
     report = smoothbit.export(model, "gin.smoothbit", (test.x, test.edge_index, test.batch, test.num_graphs))
     print(f"INT{args.bits}: {accuracy(model, test):.4f}, {report.num_bytes:,} bytes")
-    print(f"Engine and PyTorch agree on {report.label_agreement:.2%} of {report.num_rows} graphs.")
+    same = report.verification.fake_quantize_label_agreement
+    print(f"Engine and PyTorch agree on {same:.2%} of {len(report.scores)} graphs.")

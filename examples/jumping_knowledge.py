@@ -61,4 +61,5 @@ if __name__ == "__main__":
         train(model, data, args.epochs, 0.01, teacher=scores.softmax(dim=1))
     report = smoothbit.export(model, "sage.smoothbit", (data.x, data.edge_index))
     print(f"INT{args.bits}: {accuracy(scores_of(model, data), data):.4f}, {report.num_bytes:,} bytes")
-    print(f"Engine and PyTorch agree on {report.label_agreement:.2%} of the labels.")
+    same = report.verification.fake_quantize_label_agreement
+    print(f"Engine and PyTorch agree on {same:.2%} of the labels.")

@@ -17,7 +17,6 @@ from torch_geometric.utils import negative_sampling
 
 import smoothbit
 from smoothbit.engine import PreparedGraph
-from smoothbit.numerics.features import Features
 
 
 class Encoder(torch.nn.Module):
@@ -75,5 +74,6 @@ if __name__ == "__main__":
         train(model, train_data, args.epochs, 0.001)
     smoothbit.export(model, "encoder.smoothbit", (test.x, test.edge_index))
     graph = PreparedGraph.from_edge_index(test.edge_index.numpy(), test.num_nodes)
-    result = smoothbit.load("encoder.smoothbit").run(graph, Features.from_dense(test.x.numpy()))
+    packed = smoothbit.load("encoder.smoothbit")
+    result = packed.run(graph, packed.features(test.x.numpy()))
     print(f"INT{args.bits} in the engine: AUC {auc(torch.from_numpy(result.scores), test):.4f}")

@@ -74,4 +74,5 @@ if __name__ == "__main__":
         train(model, loader, args.epochs, 0.003)
     report = smoothbit.export(model, "sage.smoothbit", (data.x, data.edge_index))  # runs the whole graph by layers
     print(f"INT{args.bits}: {accuracy(model, data):.4f}, {report.num_bytes:,} bytes")
-    print(f"Engine and PyTorch agree on {report.label_agreement:.2%} of the labels.")
+    same = report.verification.fake_quantize_label_agreement
+    print(f"Engine and PyTorch agree on {same:.2%} of the labels.")

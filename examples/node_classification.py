@@ -1,7 +1,6 @@
 """Node classification: PyG's GCN on Cora in float32, then in 8, 4 or 2 bits, as a file that the engine runs.
 
-python examples/node_classification.py --root data --bits 8          no training after float32
-python examples/node_classification.py --root data --bits 2          fine-tuned towards the float32 scores
+python examples/node_classification.py --root data --bits 8     (below 8: fine-tuned towards the float32 scores)
 """
 
 import argparse
@@ -76,4 +75,5 @@ if __name__ == "__main__":
         train(model, data, args.epochs, 0.01, teacher=scores.softmax(dim=1))
     report = smoothbit.export(model, "gcn.smoothbit", (data.x, data.edge_index))
     print(f"INT{args.bits}: {accuracy(scores_of(model, data), data):.4f}, {report.num_bytes:,} bytes")
-    print(f"Engine and PyTorch agree on {report.label_agreement:.2%} of the labels.")
+    same = report.verification.fake_quantize_label_agreement
+    print(f"Engine and PyTorch agree on {same:.2%} of the labels.")

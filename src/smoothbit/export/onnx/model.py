@@ -13,7 +13,7 @@ import onnxruntime
 from smoothbit.atomic_file import atomic_file
 from smoothbit.data import Dataset
 from smoothbit.engine import Model, PreparedGraph
-from smoothbit.errors import ArgumentError
+from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.export.onnx.ops import Scope
 from smoothbit.export.onnx.writer import INPUTS, OPSET, Writer
 from smoothbit.formats import PackedModel, read_model
@@ -85,7 +85,8 @@ def export_onnx(model: PackedModel | Model | str | Path, path: str | Path, examp
         model if isinstance(model, PackedModel) else model.packed if isinstance(model, Model) else read_model(model)
     )
     given = example_inputs(example)
-    writer = Writer(tuple(given))
+    features = _features(Model(packed), given)
+    writer = Writer(tuple(given), splits_rows=features.row_scale is not None)
     scope = Scope(writer)
     for op in packed.plan.ops:
         scope.write(op)
@@ -98,7 +99,7 @@ def export_onnx(model: PackedModel | Model | str | Path, path: str | Path, examp
     }
     data = writer.model(info.model, scope.value(packed.plan.scores).name, metadata).SerializeToString()
     scores = _run_onnx(data, {name: given[name] for name in writer.inputs})
-    agreement = _compare(run_engine(Model(packed), given), scores, is_exact=writer.is_exact)
+    agreement = _compare(_run_engine(Model(packed), given, features), scores, is_exact=writer.is_exact)
     with atomic_file(path) as file:
         file.write(data)
     inputs = tuple(name for name in INPUTS if name in writer.inputs)
@@ -142,20 +143,35 @@ def dataset_example(dataset: Dataset) -> dict[str, AnyArray]:
     return example
 
 
-def run_engine(model: Model, given: Mapping[str, AnyArray]) -> Float32Array:
-    """Return the engine's scores for the inputs of an ONNX graph."""
+def _features(model: Model, given: Mapping[str, AnyArray]) -> Features:
+    """Return the features as the engine reads them: with factors of rows as `model.features` finds them, else dense.
+
+    Raises:
+        UnsupportedError: a factor is negative.
+    """
     x = given["x"]
+    if "row_scale" in given:
+        rows, columns = np.nonzero(x)
+        return Features(csr_from_coo(rows, columns, x.shape[0], x.shape[1], x[rows, columns]), given["row_scale"])
+    features = model.features(x)
+    if features.row_scale is None:
+        return Features(x)
+    if (features.row_scale <= 0).any():
+        raise UnsupportedError(
+            f"Expected the number of each row of `x` to be > 0 (got {features.row_scale.min()}). "
+            "Pass `x` and `row_scale` apart."
+        )
+    return features
+
+
+def _run_engine(model: Model, given: Mapping[str, AnyArray], features: Features) -> Float32Array:
     graph = PreparedGraph.from_edge_index(
         given["edge_index"],
-        len(x),
+        features.num_nodes,
         edge_weight=given.get("edge_weight"),
         edge_type=given.get("edge_type"),
         graph_ids=given.get("batch"),
     )
-    features = Features(x)
-    if "row_scale" in given:
-        rows, columns = np.nonzero(x)
-        features = Features(csr_from_coo(rows, columns, x.shape[0], x.shape[1], x[rows, columns]), given["row_scale"])
     return model.run(graph, features).scores
 
 

@@ -31,13 +31,15 @@ class Writer:
 
     Args:
         given: Inputs that the graph may read.
+        splits_rows: Whether `x` has rows of zeros and one number > 0 each, which becomes a factor of the row.
 
     Attributes:
         is_exact: Whether each result has one right value in float32: no float32 sum, no function of other libraries.
     """
 
-    def __init__(self, given: Collection[str]) -> None:
+    def __init__(self, given: Collection[str], *, splits_rows: bool = False) -> None:
         self.given = given
+        self.splits_rows = splits_rows
         self.is_exact = True
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}

@@ -220,7 +220,7 @@ def test_laws_with_a_phase_and_a_divisor(tmp_path):
 
 
 def test_golden_model_with_every_granularity(tmp_path):
-    example = {"x": np.abs(EXAMPLE["x"]), "edge_index": EDGES}
+    example = {"x": (EXAMPLE["x"] > 0).astype(np.float32), "edge_index": EDGES}
     report = export_onnx(Path(__file__).parents[3] / "golden" / "tiny_model.smoothbit", tmp_path / "m.onnx", example)
     assert (report.label_agreement, report.max_abs_difference) == (1, 0)
     assert export_onnx(Model(tiny_model()), tmp_path / "again.onnx", example).bytes == report.bytes
@@ -234,6 +234,17 @@ def test_row_factors_are_an_input(tmp_path):
     model = packed(Plan(ops, 2), 2)
     report = export_onnx(model, tmp_path / "m.onnx", {"x": ones, "edge_index": EDGES, "row_scale": scale})
     assert (report.inputs, report.max_abs_difference) == (("x", "row_scale"), 0)
+
+
+def test_row_factors_are_found_in_the_graph(tmp_path):
+    ones = np.eye(NODES, 20, dtype=np.float32)
+    ones[1, 5] = ones[2, 7] = 1
+    x = ones / np.maximum(ones.sum(axis=1, keepdims=True), 1)
+    ops = (FeaturesOp(0, 20, per_tensor_law(1, 1.0)), LinearOp(1, weight(20, CLASSES, 2), bias(3), False, None))
+    report = export_onnx(packed(Plan(ops, 2), 2), tmp_path / "m.onnx", {"x": x, "edge_index": EDGES})
+    assert (report.inputs, report.max_abs_difference) == (("x",), 0)
+    with pytest.raises(UnsupportedError, match=r"each row of `x` to be > 0 \(got -1"):
+        export_onnx(packed(Plan(ops, 2), 2), tmp_path / "m.onnx", {"x": -x, "edge_index": EDGES})
 
 
 def test_weights_keep_their_width(tmp_path):
@@ -290,7 +301,7 @@ def test_examples_that_are_none(tmp_path, example):
 
 
 def test_an_example_may_be_a_tuple_or_a_graph_of_tensors(tmp_path):
-    x, index = torch.from_numpy(EXAMPLE["x"]), torch.from_numpy(EDGES)
+    x, index = torch.from_numpy(EXAMPLE["x"] > 0).float(), torch.from_numpy(EDGES)
     for example in ((x, index), SimpleNamespace(x=x, edge_index=index, y=None)):
         assert export_onnx(tiny_model(), tmp_path / "m.onnx", example).num_rows == NODES
 

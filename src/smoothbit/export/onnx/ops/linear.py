@@ -26,16 +26,21 @@ from smoothbit.kernels import Epilogue
 
 @OPERATIONS.register("features")
 def write_features(op: FeaturesOp, scope: Scope) -> Value:
-    """Read `x`, and `row_scale` where the features have one.
+    """Read `x`, with a factor for each row where the features have one.
 
     Raises:
         UnsupportedError: the grid of features with a row factor does not hold 0.
     """
     w = scope.writer
     x = w.input("x")
-    if "row_scale" not in w.given:
+    if "row_scale" in w.given:
+        row_scale = w.column(w.input("row_scale"))
+    elif w.splits_rows:
+        largest = w.add("ReduceMax", x, w.constant([1], np.int64), keepdims=1)
+        row_scale = w.add("Where", w.add("Equal", largest, w.constant(0)), w.constant(1), largest)
+        x = w.add("Div", x, row_scale)
+    else:
         return Reals(x, op.num_features) if op.law is None else quantize(w, x, op.law, op.num_features)
-    row_scale = w.column(w.input("row_scale"))
     if op.law is None:
         return Reals(x, op.num_features, row_scale)
     if op.law.phase[0] != 0 or op.law.divisor > 1:

@@ -1,0 +1,365 @@
+"""PyG's own networks in float32 and at 8, 4 and 2 bits: accuracy, bytes, and the engine's labels against torch's.
+
+One file for each cell under --runs, so that a run that was stopped goes on; --table joins them into the record and
+fills the table of docs/pyg.md.
+
+    python reproduce/pyg.py --root DATA --cell gat/Cora/int4/0
+    python reproduce/pyg.py --root DATA                           every cell, what exists is kept
+    python reproduce/pyg.py --table
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812
+import torch_geometric.transforms as T  # noqa: N812
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from torch_geometric.data import Batch, Data
+from torch_geometric.datasets import Amazon, Planetoid, TUDataset
+from torch_geometric.loader import DataLoader, NeighborLoader
+from torch_geometric.nn import MLP, GATConv, GCNConv, GINConv, GraphSAGE, SAGEConv, global_add_pool
+
+import smoothbit
+from smoothbit.data import load_dataset
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+RECORD = REPOSITORY / "reproduce" / "pyg" / "accuracy.json"
+PAGE = REPOSITORY / "docs" / "pyg.md"
+WIDTHS = ("float", "int8", "int4", "int2")
+SEEDS = {"Cora": 5, "Photo": 3, "facebook": 3, "PROTEINS": 5, "IMDB-BINARY": 5}
+EPOCHS = {"Cora": (200, 100), "Photo": (100, 60), "facebook": (100, 60), "PROTEINS": (40, 20), "IMDB-BINARY": (40, 20)}
+"""Epochs in float32, and for each width below 8 bits."""
+SVD_CHANNELS = 128
+"""Channels of facebook's features, as in PyG's `FacebookPagePage`; the 4,714 words are projected."""
+
+
+class GCN(nn.Module):
+    """The network of PyG's examples/gcn.py."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv1 = GCNConv(num_features, 64)
+        self.conv2 = GCNConv(64, num_classes)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = F.dropout(x, p=0.5, training=self.training)
+        x = self.conv1(x, edge_index).relu()
+        x = F.dropout(x, p=0.5, training=self.training)
+        return self.conv2(x, edge_index)
+
+
+class GAT(nn.Module):
+    """The network of PyG's examples/gat.py: 8 heads of 8 channels."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.conv1 = GATConv(num_features, 8, heads=8, dropout=0.6)
+        self.conv2 = GATConv(64, num_classes, heads=1, concat=False, dropout=0.6)
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = F.dropout(x, p=0.6, training=self.training)
+        x = F.elu(self.conv1(x, edge_index))
+        x = F.dropout(x, p=0.6, training=self.training)
+        return self.conv2(x, edge_index)
+
+
+class SAGE(nn.Module):
+    """The network of PyG's examples/reddit.py, trained on sampled neighbours where PyG can sample."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        self.convs = nn.ModuleList([SAGEConv(num_features, 64), SAGEConv(64, num_classes)])
+
+    def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
+        x = F.dropout(self.convs[0](x, edge_index).relu(), p=0.5, training=self.training)
+        return self.convs[1](x, edge_index)
+
+
+class GIN(nn.Module):
+    """The network of PyG's examples/mutag_gin.py."""
+
+    def __init__(self, num_features: int, num_classes: int) -> None:
+        super().__init__()
+        widths = [num_features, *[32] * 5]
+        self.convs = nn.ModuleList(GINConv(MLP([width, 32, 32]), train_eps=False) for width in widths[:-1])
+        self.mlp = MLP([32, 32, num_classes], norm=None, dropout=0.5)
+
+    def forward(self, x: Tensor, edge_index: Tensor, batch: Tensor, batch_size: int) -> Tensor:
+        for conv in self.convs:
+            x = conv(x, edge_index).relu()
+        return self.mlp(global_add_pool(x, batch, size=batch_size))
+
+
+def jumping_sage(num_features: int, num_classes: int) -> GraphSAGE:
+    """PyG's `GraphSAGE` with jumping knowledge."""
+    return GraphSAGE(num_features, 64, num_layers=2, out_channels=num_classes, dropout=0.5, jk="cat")
+
+
+NODE_SETS, GRAPH_SETS = ("Cora", "Photo", "facebook"), ("PROTEINS", "IMDB-BINARY")
+NETWORKS: dict[str, tuple[Any, tuple[str, ...]]] = {
+    "gcn": (GCN, NODE_SETS),
+    "gat": (GAT, NODE_SETS),
+    "sage": (SAGE, NODE_SETS),
+    "sage_jk": (jumping_sage, NODE_SETS),
+    "gin": (GIN, GRAPH_SETS),
+}
+
+
+@cache
+def node_data(name: str, root: str) -> Data:
+    """Return a graph with row-normalised features, or facebook with projected ones."""
+    if name == "Cora":
+        return Planetoid(f"{root}/planetoid", name, transform=T.NormalizeFeatures())[0]
+    if name == "Photo":
+        return Amazon(f"{root}/amazon", name, transform=T.NormalizeFeatures())[0]
+    from sklearn.decomposition import TruncatedSVD
+
+    source = load_dataset("facebook", root)
+    x = TruncatedSVD(SVD_CHANNELS, random_state=0).fit_transform(source.features.to_dense()).astype(np.float32)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    edges = np.stack([source.adjacency.indices, source.adjacency.entry_rows()]).astype(np.int64)
+    return Data(x=torch.from_numpy(x), edge_index=torch.from_numpy(edges), y=torch.from_numpy(source.labels))
+
+
+class NodeTask:
+    """Node classification: Cora's public split, else 20 nodes of each class drawn with the seed."""
+
+    def __init__(self, name: str, root: str, seed: int) -> None:
+        data = node_data(name, root).clone()
+        if name != "Cora":
+            torch.manual_seed(seed)
+            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=500)(data)
+        self.data, self.num_classes = data, int(data.y.max()) + 1
+        self.example = (data.x, data.edge_index)
+
+    def scores(self, model: nn.Module) -> Tensor:
+        return model(self.data.x, self.data.edge_index)
+
+    def losses(self, model: nn.Module, teacher: Tensor | None) -> Iterator[Tensor]:
+        """Yield the loss of each step of an epoch."""
+        data = self.data
+        if teacher is not None:
+            yield F.cross_entropy(self.scores(model), teacher)
+        elif isinstance(model, SAGE) and can_sample():
+            for batch in NeighborLoader(data, [25, 10], input_nodes=data.train_mask, batch_size=64, shuffle=True):
+                out = model(batch.x, batch.edge_index)[: batch.batch_size]
+                yield F.cross_entropy(out, batch.y[: batch.batch_size])
+        else:
+            yield F.cross_entropy(self.scores(model)[data.train_mask], data.y[data.train_mask])
+
+    def calibrate(self, model: nn.Module) -> None:
+        self.scores(model)
+
+    def teacher(self, model: nn.Module) -> Tensor:
+        return self.scores(model).softmax(dim=1)
+
+    def accuracy(self, scores: Tensor) -> float:
+        return float((scores.argmax(dim=1) == self.data.y)[self.data.test_mask].float().mean())
+
+
+class GraphTask:
+    """Graph classification: 70% of the graphs train, 30% test, drawn with the seed."""
+
+    def __init__(self, name: str, root: str, seed: int) -> None:
+        dataset = TUDataset(f"{root}/tu", name, transform=T.OneHotDegree(135) if name == "IMDB-BINARY" else None)
+        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
+        graphs, cut = [dataset[int(i)] for i in order], 7 * len(dataset) // 10
+        self.data, self.num_classes = Batch.from_data_list(graphs[cut:]), dataset.num_classes
+        self.graphs = graphs[:cut]
+        self.example = self._arguments(self.data)
+
+    @staticmethod
+    def _arguments(batch: Batch) -> tuple[Any, ...]:
+        return batch.x, batch.edge_index, batch.batch, batch.num_graphs
+
+    def scores(self, model: nn.Module) -> Tensor:
+        return model(*self.example)
+
+    def losses(self, model: nn.Module, teacher: nn.Module | None) -> Iterator[Tensor]:
+        for batch in DataLoader(self.graphs, 128, shuffle=True):
+            out, target = model(*self._arguments(batch)), batch.y
+            if teacher is not None:
+                with torch.no_grad():
+                    target = (teacher(*self._arguments(batch)).softmax(dim=1) + F.one_hot(target, self.num_classes)) / 2
+            yield F.cross_entropy(out, target)
+
+    def calibrate(self, model: nn.Module) -> None:
+        model(*self._arguments(Batch.from_data_list(self.graphs)))
+
+    def teacher(self, model: nn.Module) -> nn.Module:
+        return model
+
+    def accuracy(self, scores: Tensor) -> float:
+        return float((scores.argmax(dim=1) == self.data.y).float().mean())
+
+
+@cache
+def can_sample() -> bool:
+    """Return whether PyG finds pyg-lib or torch-sparse."""
+    import torch_geometric.typing as found
+
+    return bool(found.WITH_PYG_LIB or found.WITH_TORCH_SPARSE)
+
+
+def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, teacher: Any = None) -> None:
+    """Train with rates that fall to 0 as a cosine."""
+    optimizer = torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    for _ in range(epochs):
+        model.train()
+        for loss in task.losses(model, teacher):
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        schedule.step()
+    model.eval()
+
+
+class Cell:
+    """One network, data set, width and seed."""
+
+    def __init__(self, name: str, root: str, runs: Path) -> None:
+        self.name, self.root, self.runs = name, root, runs
+        self.network, self.dataset, self.width, seed = name.split("/")
+        self.seed = int(seed)
+        self.path = runs / f"{name.replace('/', '-')}.json"
+        self.weights = self.path.with_suffix(".safetensors")
+
+    def beside(self, width: str) -> Cell:
+        return Cell(f"{self.network}/{self.dataset}/{width}/{self.seed}", self.root, self.runs)
+
+    def model(self, task: Any) -> nn.Module:
+        return NETWORKS[self.network][0](task.data.num_features, task.num_classes)
+
+    def run(self) -> dict[str, Any]:
+        """Return the cell's record; what it starts from is run first where it is missing."""
+        if self.path.exists():
+            return json.loads(self.path.read_text())
+        start = time.perf_counter()
+        task = (GraphTask if self.dataset in GRAPH_SETS else NodeTask)(self.dataset, self.root, self.seed)
+        torch.manual_seed(self.seed)
+        model = self.model(task)
+        epochs = EPOCHS[self.dataset]
+        found: dict[str, Any] = {}
+        if self.width == "float":
+            decay = 5e-4 if self.dataset == "Cora" else 0.0
+            fit(model, task, epochs[0], 0.01, decay)
+            found["parameters"] = sum(parameter.numel() for parameter in model.parameters())
+            found["loader"] = "NeighborLoader" if self.network == "sage" and can_sample() else "all"
+        else:
+            model, found = self._quantized(model, task, epochs[1])
+        with torch.no_grad():
+            found["accuracy"] = task.accuracy(task.scores(model))
+        names = {name for name, _ in self.model(task).state_dict().items()}
+        save_file({k: v.contiguous() for k, v in model.state_dict().items() if k in names}, self.weights)
+        record = {"cell": self.name, "seconds": round(time.perf_counter() - start, 1), **found}
+        self.path.write_text(json.dumps(record, indent=1))
+        return record
+
+    def _quantized(self, model: nn.Module, task: Any, epochs: int) -> tuple[nn.Module, dict[str, Any]]:
+        """Return the network at the cell's width: 8 bits as it is, 4 from float32, 2 from 4, trained on."""
+        before = self.beside("int4" if self.width == "int2" else "float")
+        before.run()
+        teacher_model = self.model(task)
+        teacher_model.load_state_dict(load_file(self.beside("float").weights))
+        model.load_state_dict(load_file(before.weights))
+        smoothbit.quantize_(model, self.width)
+        with smoothbit.calibrate(model, "mse"):
+            task.calibrate(model)
+        if self.width != "int8":
+            with torch.no_grad():
+                teacher = task.teacher(teacher_model.eval())
+            fit(model, task, epochs, 0.01 if self.dataset in NODE_SETS else 0.003, 0.0, teacher)
+        exported = smoothbit.export(model.eval(), self.path.with_suffix(".smoothbit"), task.example)
+        check = exported.verification
+        return model, {
+            "bytes": exported.num_bytes,
+            "engine_accuracy": task.accuracy(torch.from_numpy(exported.scores)),
+            "label_agreement": check.fake_quantize_label_agreement,
+            "stages_equal": check.stages_equal == check.stages,
+        }
+
+
+def cells() -> list[str]:
+    """Return every cell, data set by data set."""
+    return [
+        f"{network}/{dataset}/{width}/{seed}"
+        for dataset, seeds in SEEDS.items()
+        for network, (_, datasets) in NETWORKS.items()
+        if dataset in datasets
+        for seed in range(seeds)
+        for width in WIDTHS
+    ]
+
+
+def join(runs: Path) -> dict[str, Any]:
+    """Return all records as one."""
+    records = [json.loads(path.read_text()) for path in sorted(runs.glob("*.json"))]
+    return {
+        "kind": "pyg-accuracy",
+        "library_version": smoothbit.__version__,
+        "torch": torch.__version__,
+        "cells": records,
+    }
+
+
+def table(record: dict[str, Any]) -> str:
+    """Return the record as Markdown: mean and standard deviation over seeds, in points."""
+    rows: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    for cell in record["cells"]:
+        network, dataset, width, _ = cell["cell"].split("/")
+        rows.setdefault(f"{network} | {dataset}", {}).setdefault(width, []).append(cell)
+    lines = ["| network | data | seeds | float32 | INT8, not trained | INT4 | INT2 | engine = torch | bytes at INT2 |"]
+    lines.append("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+    for name, widths in rows.items():
+        agreement = [cell["label_agreement"] for found in widths.values() for cell in found if "bytes" in cell]
+        sizes = [cell["bytes"] for cell in widths.get("int2", [])]
+        size = f"{round(statistics.mean(sizes)):,}" if sizes else ""
+        share = f"{min(agreement):.2%}" if agreement else ""
+        seeds = max(len(found) for found in widths.values())
+        columns = [_points(widths.get(width, [])) for width in WIDTHS]
+        lines.append(f"| {name} | {seeds} | {' | '.join(columns)} | {share} | {size} |")
+    return "\n".join(lines)
+
+
+def _points(found: list[dict[str, Any]]) -> str:
+    values = [100 * cell.get("engine_accuracy", cell["accuracy"]) for cell in found]
+    if len(values) < 2:
+        return f"{values[0]:.1f}" if values else ""
+    return f"{statistics.mean(values):.1f} ± {statistics.stdev(values):.1f}"
+
+
+def fill(text: str, name: str, rows: str) -> str:
+    """Return a page with the table between its markers exchanged."""
+    begin, end = f"<!-- pyg: {name} -->\n", "<!-- /pyg -->"
+    head, rest = text.split(begin)
+    return f"{head}{begin}{rows}\n{end}{rest.split(end, 1)[1]}"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--root", default="data")
+    parser.add_argument("--runs", type=Path, default=Path("runs/pyg"))
+    parser.add_argument("--cell", help="one cell: network/data/width/seed")
+    parser.add_argument("--table", action="store_true", help="join what was run and fill docs/pyg.md")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.runs.mkdir(parents=True, exist_ok=True)
+    if args.table:
+        RECORD.parent.mkdir(exist_ok=True)
+        RECORD.write_text(json.dumps(join(args.runs), indent=1) + "\n")
+        PAGE.write_text(fill(PAGE.read_text(), "accuracy", table(json.loads(RECORD.read_text()))))
+    else:
+        for name in [args.cell] if args.cell else cells():
+            print(json.dumps(Cell(name, args.root, args.runs).run()), flush=True)
