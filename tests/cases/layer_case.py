@@ -235,3 +235,13 @@ class ConvCase(LayerCase):
             quantized(*(x.long() for x in nodes), edge_index, *rest)
         with pytest.raises(ValueError, match="Check the edge list against the number of nodes"):
             quantized(*(x[:5] for x in nodes), edge_index, *rest)
+
+    def test_plans_of_other_graphs_are_refused(self, variant: str) -> None:
+        _, quantized = self.converted(variant)
+        nodes = [Value(0, NUM_FEATURES)] * self.edge_position
+        rest = [GraphInput(name) for name in ("edge_type",) if self.kind.__name__ == "RGCNConv"]
+        if not (self.kind.__name__ == "ChebConv" and len(quantized.lins) == 1):
+            with pytest.raises(UnsupportedError, match=r"Expected `edge_index` of Quant\w+ to be that of the graph"):
+                self.emit(quantized, PlanBuilder(), *nodes, torch.zeros(2, 0), *rest)
+        with pytest.raises(UnsupportedError, match=r"Expected `x` of Quant\w+ to be one tensor of nodes \(got tuple\)"):
+            self.emit(quantized, PlanBuilder(), tuple(nodes), *nodes[1:], GraphInput("edge_index"), *rest)
