@@ -56,8 +56,8 @@ from smoothbit.typing import AnyArray, Float32Array, Int16Array, Int32Array, UIn
 
 __all__ = [
     "ATTENTION_QMAX",
-    "Attention",
     "BLOCK_BYTES",
+    "Attention",
     "Call",
     "DeltaState",
     "DeltaStep",
