@@ -142,7 +142,7 @@ class NodeTask:
         data = node_data(name, root).clone()
         if name != "Cora":
             torch.manual_seed(seed)
-            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=500)(data)
+            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=0)(data)
         self.data, self.num_classes = data, int(data.y.max()) + 1
         self.example = (data.x, data.edge_index)
 
