@@ -38,8 +38,11 @@ RECORD = REPOSITORY / "reproduce" / "pyg" / "accuracy.json"
 PAGE = REPOSITORY / "docs" / "pyg.md"
 WIDTHS = ("float", "int8", "int4", "int2")
 SEEDS = {"Cora": 5, "Photo": 3, "facebook": 3, "PROTEINS": 5, "IMDB-BINARY": 5}
-EPOCHS = {"Cora": (200, 100), "Photo": (100, 60), "facebook": (100, 60), "PROTEINS": (40, 20), "IMDB-BINARY": (40, 20)}
+EPOCHS = {"Cora": (100, 50), "Photo": (50, 30), "facebook": (50, 30), "PROTEINS": (40, 15), "IMDB-BINARY": (40, 15)}
 """Epochs in float32, and for each width below 8 bits."""
+RATES = {"Cora": (0.01, 0.01), "Photo": (0.05, 0.02), "facebook": (0.02, 0.01)}
+"""Learning rates likewise; those of graph classification are in `GRAPH_RATES`."""
+GRAPH_RATES = (0.01, 0.003)
 SVD_CHANNELS = 128
 """Channels of facebook's features, as in PyG's `FacebookPagePage`; the 4,714 words are projected."""
 
@@ -139,7 +142,7 @@ class NodeTask:
         data = node_data(name, root).clone()
         if name != "Cora":
             torch.manual_seed(seed)
-            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=500)(data)
+            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=0)(data)
         self.data, self.num_classes = data, int(data.y.max()) + 1
         self.example = (data.x, data.edge_index)
 
@@ -250,15 +253,15 @@ class Cell:
         task = (GraphTask if self.dataset in GRAPH_SETS else NodeTask)(self.dataset, self.root, self.seed)
         torch.manual_seed(self.seed)
         model = self.model(task)
-        epochs = EPOCHS[self.dataset]
+        epochs, rates = EPOCHS[self.dataset], RATES.get(self.dataset, GRAPH_RATES)
         found: dict[str, Any] = {}
         if self.width == "float":
             decay = 5e-4 if self.dataset == "Cora" else 0.0
-            fit(model, task, epochs[0], 0.01, decay)
+            fit(model, task, epochs[0], rates[0], decay)
             found["parameters"] = sum(parameter.numel() for parameter in model.parameters())
             found["loader"] = "NeighborLoader" if self.network == "sage" and can_sample() else "all"
         else:
-            model, found = self._quantized(model, task, epochs[1])
+            model, found = self._quantized(model, task, epochs[1], rates[1])
         with torch.no_grad():
             found["accuracy"] = task.accuracy(task.scores(model))
         names = {name for name, _ in self.model(task).state_dict().items()}
@@ -267,7 +270,7 @@ class Cell:
         self.path.write_text(json.dumps(record, indent=1))
         return record
 
-    def _quantized(self, model: nn.Module, task: Any, epochs: int) -> tuple[nn.Module, dict[str, Any]]:
+    def _quantized(self, model: nn.Module, task: Any, epochs: int, rate: float) -> tuple[nn.Module, dict[str, Any]]:
         """Return the network at the cell's width: 8 bits as it is, 4 from float32, 2 from 4, trained on."""
         before = self.beside("int4" if self.width == "int2" else "float")
         before.run()
@@ -280,7 +283,7 @@ class Cell:
         if self.width != "int8":
             with torch.no_grad():
                 teacher = task.teacher(teacher_model.eval())
-            fit(model, task, epochs, 0.01 if self.dataset in NODE_SETS else 0.003, 0.0, teacher)
+            fit(model, task, epochs, rate, 0.0, teacher)
         exported = smoothbit.export(model.eval(), self.path.with_suffix(".smoothbit"), task.example)
         check = exported.verification
         return model, {

@@ -9,10 +9,11 @@ import numpy as np
 
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
+from smoothbit.engine.ops.features import is_row_binary
 from smoothbit.engine.runner import Result, run_plan, takes_sparse_features
 from smoothbit.engine.session import Session
 from smoothbit.formats.packed_model import PackedModel, read_model
-from smoothbit.formats.schema import ModelInfo, Plan
+from smoothbit.formats.schema import FeaturesOp, ModelInfo, Plan
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from smoothbit.typing import AnyArray
@@ -53,7 +54,8 @@ class Model:
             ArgumentError: a value is NaN or infinite.
         """
         if takes_sparse_features(self.plan):
-            return Features.from_dense(x)
+            laws = [op.law for op in self.plan.ops if isinstance(op, FeaturesOp)]
+            return Features.from_dense(x, splits_rows=all(map(is_row_binary, laws)))
         return Features(np.ascontiguousarray(x, dtype=np.float32))
 
     def run(

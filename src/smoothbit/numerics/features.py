@@ -66,7 +66,7 @@ class Features:
                 )
 
     @classmethod
-    def from_dense(cls, x: AnyArray) -> Features:
+    def from_dense(cls, x: AnyArray, *, splits_rows: bool = True) -> Features:
         """Return a dense matrix in the form that is cheapest to keep and to run on.
 
         Rows of zeros and one number each, as of row-normalised binary features, become a pattern and
@@ -75,6 +75,7 @@ class Features:
 
         Args:
             x: Features [N, F], any float dtype.
+            splits_rows: Whether rows that hold one number each are taken apart, however many entries they have.
 
         Returns:
             Features whose `to_dense` is `x` in float32.
@@ -87,14 +88,15 @@ class Features:
         matrix = dense.matrix
         assert isinstance(matrix, np.ndarray)
         rows, columns = np.nonzero(matrix)
-        if len(rows) > MAX_DENSITY * matrix.size:
+        row_scale = np.ones(len(matrix), np.float32)
+        row_scale[rows] = matrix[rows, columns]
+        has_factors = splits_rows and np.array_equal(row_scale[rows], matrix[rows, columns])
+        if not has_factors and len(rows) > MAX_DENSITY * matrix.size:
             return dense
         indptr = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=len(matrix)))]).astype(np.int64)
-        indices, values = columns.astype(np.int32), matrix[rows, columns]
-        row_scale = np.ones(len(matrix), np.float32)
-        row_scale[rows] = values
-        if not np.array_equal(row_scale[rows], values):
-            return cls(CSR(indptr, indices, matrix.shape[1], values))
+        indices = columns.astype(np.int32)
+        if not has_factors:
+            return cls(CSR(indptr, indices, matrix.shape[1], matrix[rows, columns]))
         return cls(CSR(indptr, indices, matrix.shape[1]), None if (row_scale == 1).all() else row_scale)
 
     @property

@@ -71,6 +71,15 @@ def test_from_dense_keeps_the_number_of_a_row_apart():
     np.testing.assert_array_equal(features.to_dense(), x)
 
 
+@pytest.mark.parametrize("splits_rows", [True, False])
+def test_from_dense_of_many_entries_with_one_number_a_row(splits_rows):
+    x = np.array([[0.5, 0.5, 0], [0.25, 0, 0.25], [0, 0, 0]], np.float32)
+    features = Features.from_dense(x, splits_rows=splits_rows)
+    assert features.is_sparse == splits_rows
+    assert (features.row_scale is not None) == splits_rows
+    np.testing.assert_array_equal(features.to_dense(), x)
+
+
 def test_from_dense_of_few_different_numbers_is_sparse_and_of_many_is_dense():
     x = np.zeros((4, 20), np.float64)
     x[1, 3:5] = 1, 2

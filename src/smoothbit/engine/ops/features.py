@@ -38,10 +38,14 @@ def run_features(op: FeaturesOp, context: Context) -> Value:
     return value
 
 
+def is_row_binary(law: AffineLaw | None) -> bool:
+    """Return whether codes of the features are 0 and 1 and mean just that: numbers of rows stand beside them."""
+    return law is not None and (law.num_bits, law.scale[0], law.zero_point[0], law.phase[0]) == (1, 1, 0, 0)
+
+
 def _check_row_binary(op: FeaturesOp, features: Features) -> None:
     """Refuse dense features other than 0 and 1 for codes of 1 bit that mean 0 and 1: rounding would lose them."""
-    law = op.law
-    if law is None or (law.num_bits, law.scale[0], law.zero_point[0], law.phase[0]) != (1, 1, 0, 0):
+    if not is_row_binary(op.law):
         return
     x = features.to_dense()
     is_code = (x == 0) | (x == 1)
