@@ -17,7 +17,9 @@ CHECKS = new_list()
 def values_of_every_size(subject: Subject, function: str) -> None:
     """Around each change of formula, tiny, huge, and both zeros; threads change nothing."""
     rng = np.random.default_rng(FUNCTIONS.index(function))
-    edges = np.float32([0, -0.0, 1e-45, -1e-45, 0.34, -0.34, 0.17, -0.17, 5.4, -5.4, 88, -88, -104, 1e30, -1e30])
+    edges = np.array(
+        [0, -0.0, 1e-45, -1e-45, 0.34, -0.34, 0.17, -0.17, 5.4, -5.4, 88, -88, -104, 1e30, -1e30], np.float32
+    )
     near = np.concatenate([np.nextafter(edges, np.float32(side)) for side in (-np.inf, np.inf)])
     for shape in SHAPES:
         count = shape[0] * shape[1]

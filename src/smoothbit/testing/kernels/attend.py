@@ -63,7 +63,7 @@ def weights_at_every_half_integer(subject: Subject) -> None:
     for direction in (-np.inf, np.inf):
         for _ in range(3):
             near.append(np.nextafter(near[-1] if len(near) > 1 else steps, np.float32(direction)))
-    far = np.float32([0.0, -1e-7, -6.2, -6.3, -15.9, -16.1, -87, -104, -1e30])
+    far = np.array([0.0, -1e-7, -6.2, -6.3, -15.9, -16.1, -87, -104, -1e30], np.float32)
     differences = np.concatenate([*near, far]).astype(np.float32)
     count = len(differences)
     keys: Float32Array = np.concatenate([differences, np.zeros(1, np.float32)])[:, None]
