@@ -6,6 +6,11 @@ namespace smoothbit {
 #define ROW(isa, tags, symbol, lanes) void symbol(const SpmmArgs&, int64_t, int64_t);
 #include "kernels/rows_begin.h"
 #include "kernels/spmm.list"
+#include "kernels/spmax.list"
+#include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) void symbol(const AttendArgs&, int64_t, int64_t);
+#include "kernels/rows_begin.h"
+#include "kernels/attend.list"
 #include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) void symbol(const SpmmF32Args&, int64_t, int64_t);
 #include "kernels/rows_begin.h"
@@ -46,6 +51,14 @@ KernelTable make_table(Isa cap) {
 #include "kernels/rows_begin.h"
 #include "kernels/spmm.list"
 #include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) offer<SpmmKernel>(table.spmax[tag_index(#tags)], symbol, Isa::isa, cap);
+#include "kernels/rows_begin.h"
+#include "kernels/spmax.list"
+#include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) offer<AttendKernel>(table.attend[tag_index(#tags)], symbol, Isa::isa, cap);
+#include "kernels/rows_begin.h"
+#include "kernels/attend.list"
+#include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) offer<SpmmF32Kernel>(table.spmm_f32, symbol, Isa::isa, cap);
 #include "kernels/rows_begin.h"
 #include "kernels/spmm_f32.list"
@@ -79,6 +92,10 @@ std::vector<KernelRow> make_rows() {
 #define ROW(isa, tags, symbol, lanes) rows.push_back({family, Isa::isa, #tags, #symbol, lanes});
 #include "kernels/rows_begin.h"
 #include "kernels/spmm.list"
+  family = "spmax";
+#include "kernels/spmax.list"
+  family = "attend";
+#include "kernels/attend.list"
   family = "spmm_f32";
 #include "kernels/spmm_f32.list"
   family = "delta";

@@ -1,4 +1,4 @@
-// spmm and spmm_f32.
+// spmm, spmax and spmm_f32.
 #include "bind.h"
 #include "call.h"
 #include "epilogue.h"
@@ -38,6 +38,37 @@ class SpmmCall : public Call {
   Vector<int64_t> indptr_;
   Vector<int32_t> indices_;
   std::optional<Vector<int16_t>> weights_;
+  Matrix<uint8_t> source_;
+  int num_bits_, num_threads_ = 1;
+  BoundEpilogue epilogue_;
+  SpmmArgs args_;
+};
+
+class SpmaxCall : public Call {
+ public:
+  SpmaxCall(Vector<int64_t> indptr, Vector<int32_t> indices, Matrix<uint8_t> source, int num_bits, nb::object epilogue,
+            AnyOutMatrix out, int num_threads)
+      : indptr_(indptr), indices_(indices), source_(source), num_bits_(num_bits), epilogue_(std::move(epilogue)) {
+    args_.indptr = indptr_.data();
+    args_.indices = indices_.data();
+    args_.source = source_.data();
+    args_.source_stride = static_cast<int64_t>(source_.shape(1));
+    args_.num_rows = static_cast<int64_t>(indptr_.shape(0)) - 1;
+    args_.num_sources = static_cast<int64_t>(source_.shape(0));
+    const int64_t row_bytes = (epilogue_.num_channels() * num_bits + 7) / 8;
+    require(args_.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
+    args_.epilogue = epilogue_.expand(args_.num_rows, out);
+    const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + 8 * args_.num_rows) * (row_bytes + 8);
+    num_threads_ = resolve_threads(num_threads, work, kBytesPerThread);
+  }
+
+  void run() const override {
+    run_rows(current_kernels().spmax[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
+  }
+
+ private:
+  Vector<int64_t> indptr_;
+  Vector<int32_t> indices_;
   Matrix<uint8_t> source_;
   int num_bits_, num_threads_ = 1;
   BoundEpilogue epilogue_;
@@ -92,6 +123,10 @@ void bind_spmm(nb::module_& module) {
            nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("weights").noconvert().none(),
            nb::arg("source").noconvert(), nb::arg("num_bits"), nb::arg("epilogue"), nb::arg("out").noconvert(),
            nb::arg("num_threads"));
+  nb::class_<SpmaxCall, Call>(module, "Spmax")
+      .def(nb::init<Vector<int64_t>, Vector<int32_t>, Matrix<uint8_t>, int, nb::object, AnyOutMatrix, int>(),
+           nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("source").noconvert(),
+           nb::arg("num_bits"), nb::arg("epilogue"), nb::arg("out").noconvert(), nb::arg("num_threads"));
   nb::class_<SpmmF32Call, Call>(module, "SpmmF32")
       .def(nb::init<Vector<int64_t>, Vector<int32_t>, std::optional<Vector<float>>, Matrix<float>,
                     std::optional<Vector<float>>, float, std::optional<Matrix<float>>, float, OutMatrix<float>, int>(),

@@ -7,13 +7,19 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from smoothbit import bypass, calibrate, quantize_
+from smoothbit.engine import Model, PreparedGraph
 from smoothbit.errors import UnsupportedError
+from smoothbit.formats import PackedModel
+from smoothbit.formats.schema import LinearOp, ModelInfo, Plan
 from smoothbit.nn.layers import LAYERS
+from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
+from smoothbit.numerics.features import Features
 
 NUM_NODES = 40
 NUM_FEATURES = 12
@@ -21,6 +27,12 @@ NUM_FEATURES = 12
 FLOAT_TOLERANCE = 1e-5
 # Three tensors in a row with an error of half a step, 1 / 510 of their range, and sums of up to 40 of them.
 CLOSE_8_BITS = 0.06
+
+
+# The engine adds integers, the simulation their float32 products: 64 terms of order 1, 64 * 2**-24 < 1e-5, twice.
+ENGINE_TOLERANCE = 1e-4
+ROLES = ("edge_index", "edge_weight", "edge_type")
+INFO = ModelInfo("case", "qlr", 8, "none", "", "", 7, "0")
 
 
 def layer_graph(num_nodes: int = NUM_NODES, num_edges: int = 200, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -44,6 +56,9 @@ class LayerCase:
     variants: ClassVar[dict[str, Callable[[], nn.Module]]]
     refused: ClassVar[dict[str, tuple[Callable[[], nn.Module], str]]] = {}
     """Float layers that are not converted, and what the message says."""
+
+    rows_apart: ClassVar[int] = 0
+    """Rows that one rounded attention, a 255th of the highest, may keep apart from the engine's."""
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
         """Run tests that take a `variant` or a `refusal` once for each."""
@@ -110,6 +125,57 @@ class LayerCase:
         assert state.keys() < layer.state_dict().keys()
         layer.load_state_dict(state, strict=False)
 
+    def emit(self, quantized: Any, builder: PlanBuilder, *arguments: Any) -> Value:
+        """Append the operations of one call; a container's case appends those of its parts."""
+        value = quantized.emit(builder, *arguments)
+        assert isinstance(value, Value)
+        return value
+
+    def plan(self, quantized: Any, variant: str) -> tuple[Plan, Features]:
+        """Return the plan of one call and its features: those of several arguments side by side."""
+        arguments = self.arguments(variant)
+        nodes = [x for x in arguments if x is not None and x.dim() == 2 and x.is_floating_point()]
+        features = Features(torch.cat(nodes, dim=1).numpy())
+        builder = PlanBuilder()
+        inputs = [Value(0, NUM_FEATURES)]
+        if len(nodes) > 1:
+            whole = builder.quantized(Value(0, features.num_features), None)
+            picks = np.eye(features.num_features, dtype=np.float32).reshape(-1, len(nodes), NUM_FEATURES)
+            inputs = [
+                builder.add(LinearOp(whole.number, picks[:, k].copy(), None, False, None), NUM_FEATURES)
+                for k in range(len(nodes))
+            ]
+        names = list(inspect.signature(self.kind.forward).parameters)[1:]
+        symbols = [
+            inputs.pop(0) if any(x is n for n in nodes) else GraphInput(name) if name in ROLES and x is not None else x
+            for name, x in zip(names, arguments, strict=False)
+        ]
+        scores = builder.quantized(self.emit(quantized, builder, *symbols), None)
+        return Plan(tuple(builder.ops), scores.number), features
+
+    def graph(self, variant: str) -> PreparedGraph:
+        """Return the graph of the arguments."""
+        names = list(inspect.signature(self.kind.forward).parameters)[1:]
+        named = {
+            n: x.numpy() for n, x in zip(names, self.arguments(variant), strict=False) if n in ROLES and x is not None
+        }
+        edges = named.pop("edge_index", np.zeros((2, 0), np.int64))
+        return PreparedGraph.from_edge_index(edges, NUM_NODES, **named)
+
+    @pytest.mark.parametrize("config", ["int8", "int4", "int2", "int1"])
+    def test_engine_computes_what_the_layer_simulates(self, variant: str, config: str) -> None:
+        _, quantized = self.converted(variant, config)
+        plan, features = self.plan(quantized, variant)
+        packed = PackedModel(plan, INFO)
+        found = Model(packed).run(self.graph(variant), features).scores
+        with torch.no_grad():
+            wanted = quantized(*self.arguments(variant)).numpy()
+        difference = np.abs(found - wanted) / np.abs(wanted).max()
+        assert (difference.max(axis=1) > ENGINE_TOLERANCE).sum() <= self.rows_apart
+        assert difference.max() < (1 / 255 if self.rows_apart else ENGINE_TOLERANCE)
+        at_label = np.take_along_axis(wanted, found.argmax(axis=1)[:, None], axis=1)[:, 0]
+        assert (wanted.max(axis=1) - at_label > ENGINE_TOLERANCE).sum() <= self.rows_apart  # equal scores may tie
+
     def test_signature_is_that_of_the_float_layer(self) -> None:
         mine, theirs = (inspect.signature(kind.forward).parameters for kind in (LAYERS[self.kind], self.kind))
         assert list(mine) == list(theirs)
@@ -169,3 +235,13 @@ class ConvCase(LayerCase):
             quantized(*(x.long() for x in nodes), edge_index, *rest)
         with pytest.raises(ValueError, match="Check the edge list against the number of nodes"):
             quantized(*(x[:5] for x in nodes), edge_index, *rest)
+
+    def test_plans_of_other_graphs_are_refused(self, variant: str) -> None:
+        _, quantized = self.converted(variant)
+        nodes = [Value(0, NUM_FEATURES)] * self.edge_position
+        rest = [GraphInput(name) for name in ("edge_type",) if self.kind.__name__ == "RGCNConv"]
+        if not (self.kind.__name__ == "ChebConv" and len(quantized.lins) == 1):
+            with pytest.raises(UnsupportedError, match=r"Expected `edge_index` of Quant\w+ to be that of the graph"):
+                self.emit(quantized, PlanBuilder(), *nodes, torch.zeros(2, 0), *rest)
+        with pytest.raises(UnsupportedError, match=r"Expected `x` of Quant\w+ to be one tensor of nodes \(got tuple\)"):
+            self.emit(quantized, PlanBuilder(), tuple(nodes), *nodes[1:], GraphInput("edge_index"), *rest)

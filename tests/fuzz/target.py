@@ -58,7 +58,7 @@ def _run_model(packed: PackedModel) -> str:
         try:
             result = Model(packed).run(prepared, features, num_threads=1)
         except ArgumentError as error:
-            outcome = f"run: {type(error).__name__}"
+            outcome = outcome if outcome == "ran" else f"run: {type(error).__name__}"
             continue
         if result.scores.shape != (rows, packed.info.num_classes):
             raise AssertionError(f"scores of shape {result.scores.shape}")

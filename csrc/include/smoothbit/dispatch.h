@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "smoothbit/attend.h"
 #include "smoothbit/delta.h"
 #include "smoothbit/gemm.h"
 #include "smoothbit/isa.h"
@@ -18,6 +19,8 @@ inline int bits_index(int num_bits) { return num_bits == 8 ? 3 : num_bits >> 1; 
 struct KernelTable {
   Isa isa = Isa::serial;
   SpmmKernel spmm[4] = {};
+  SpmmKernel spmax[4] = {};
+  AttendKernel attend[4] = {};
   SpmmF32Kernel spmm_f32 = nullptr;
   DeltaKernel delta[4] = {};
   GemmKernel gemm = nullptr;

@@ -29,6 +29,8 @@ struct SpmmArgs {
 
 using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 
+// spmax has the same arguments, weights null: S[i, h] = max over entries e of row i of code[indices[e], h], 0 for none.
+
 // The float32 propagation step that the packed kernels are measured against:
 //     out[i] = (sum over entries e of row i, in entry order, of values[e] * source[indices[e]])
 //              * row_scale[i] * scale + skip[i] * skip_scale

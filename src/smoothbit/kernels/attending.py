@@ -7,13 +7,18 @@ from functools import partial
 import numpy as np
 
 from smoothbit.errors import ArgumentError
+from smoothbit.kernels import isa
 from smoothbit.kernels import reference_attention as reference
 from smoothbit.kernels.attention import SCORES, Attention
 from smoothbit.kernels.native import FLOAT32, check_array, check_packed
 from smoothbit.kernels.output import perform_reference, thread_count
+from smoothbit.kernels.program import perform
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array, UInt8Array
+
+MAX_HEADS = 1024
+"""What the compiled kernels hold; more heads take the NumPy reference."""
 
 
 def attend(
@@ -48,8 +53,18 @@ def attend(
     """
     check_packed("source", source, graph.num_cols, num_channels, law.num_bits)
     out = _check(graph, num_channels, attention, out)
-    thread_count(num_threads)
-    return perform_reference(partial(reference.attend, graph, source, law, num_channels, attention), out)
+    threads = thread_count(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy" or attention.num_heads > MAX_HEADS:
+        return perform_reference(partial(reference.attend, graph, source, law, num_channels, attention), out)
+    step, offset = (law.expand(part, num_channels) for part in (law.step, law.offset))
+    call = isa.extension().Attend(
+        graph.indptr, graph.indices, source, law.num_bits, attention.queries, attention.keys, attention.num_heads,
+        SCORES.index(attention.score), attention.slope, attention.scale, attention.vector, step,
+        offset if offset.any() else None, attention.is_concatenated, out, threads,
+    )  # fmt: skip
+    return perform(call, out)
 
 
 def attend_f32(

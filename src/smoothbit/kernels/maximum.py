@@ -6,10 +6,11 @@ from functools import partial
 
 import numpy as np
 
-from smoothbit.kernels import reference
+from smoothbit.kernels import isa, reference
 from smoothbit.kernels.epilogue import Epilogue
 from smoothbit.kernels.native import FLOAT32, check_array, check_packed, prepare_with_sum
 from smoothbit.kernels.output import output_rows, perform_reference, thread_count
+from smoothbit.kernels.program import perform
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import Float32Array, UInt8Array
@@ -32,8 +33,13 @@ def spmax(
     prepared = prepare_with_sum(epilogue)
     check_packed("source", source, graph.num_cols, epilogue.num_channels, num_bits)
     out = output_rows(prepared, graph.num_rows, out)
-    thread_count(num_threads)
-    return perform_reference(partial(reference.spmax, graph, source, num_bits, epilogue), out)
+    threads = thread_count(num_threads)
+    if out.size == 0:
+        return out
+    if isa.chosen() == "numpy":
+        return perform_reference(partial(reference.spmax, graph, source, num_bits, epilogue), out)
+    call = isa.extension().Spmax(graph.indptr, graph.indices, source, num_bits, prepared.native, out, threads)
+    return perform(call, out)
 
 
 def spmax_f32(

@@ -66,8 +66,10 @@ def edge_weights(graph: CSR, scores: Float32Array) -> Int64Array:
     """Return p of each entry and head [E, H], int64."""
     rows = graph.entry_rows()
     largest = np.full((graph.num_rows, scores.shape[1]), -np.inf, dtype=np.float32)
-    np.maximum.at(largest, rows, scores)
-    power = exp((scores - largest[rows]).astype(np.float64)).astype(np.float32)
+    np.fmax.at(largest, rows, scores)
+    with np.errstate(invalid="ignore"):  # infinite scores: a difference that is no number has the weight 0
+        difference = scores - largest[rows]
+    power = exp(np.where(difference <= 0, difference, -np.inf).astype(np.float64)).astype(np.float32)
     weights: Int64Array = np.rint(np.float32(255) * power).astype(np.int64)
     return weights
 

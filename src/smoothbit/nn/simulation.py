@@ -221,9 +221,11 @@ def _weigh(graph: CSR, messages: Tensor, a: Attention) -> tuple[Tensor, Tensor]:
     else:
         scores = torch.nn.functional.leaky_relu(keys + queries, a.slope)
         scores = scores if a.vector is None else _lane_sum(_vector(a.vector) * scores, a.num_heads)
+    scores = scores.nan_to_num(-torch.inf, torch.inf, -torch.inf)
     places = rows[:, None].expand_as(scores)
     largest = torch.zeros(graph.num_rows, a.num_heads).scatter_reduce(0, places, scores, "amax", include_self=False)
-    power = torch.from_numpy(exp((scores - largest[rows]).double().numpy())).float()
+    difference = (scores - largest[rows]).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
+    power = torch.from_numpy(exp(difference.double().numpy())).float()
     weights = torch.round(255 * power)
     totals = torch.zeros(graph.num_rows, a.num_heads, dtype=torch.float64).index_add(0, rows, weights.double())
     inverse = torch.where(totals > 0, 1 / totals.float(), 0.0)

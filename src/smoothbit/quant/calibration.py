@@ -99,7 +99,7 @@ def _recognise_features(model: nn.Module) -> list[RemovableHandle]:
 
     def mark(stage: nn.Module, args: tuple[Any, ...]) -> None:
         assert isinstance(stage, RowStage)
-        stage.is_row_binary.fill_(arguments.get(args[0].data_ptr(), False))
+        stage.mark(arguments.get(args[0].data_ptr(), False))
 
     stages = [module for module in model.modules() if isinstance(module, RowStage)]
     if not stages:

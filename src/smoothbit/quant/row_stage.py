@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -29,10 +31,18 @@ class RowStage(nn.Module):
         super().__init__()
         self.quantizer = quantizer
         self.register_buffer("is_row_binary", torch.zeros((), dtype=torch.bool))
+        self._is_exact: bool | None = None  # the same, where a compiler can look at it
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x^, or `x` where it is exact."""
-        return x if self.is_row_binary else torch.as_tensor(self.quantizer(x))
+        if self._is_exact is None:
+            self._is_exact = bool(self.is_row_binary)
+        return x if self._is_exact else torch.as_tensor(self.quantizer(x))
+
+    def mark(self, is_exact: bool) -> None:
+        """Decide whether inputs pass."""
+        self.is_row_binary.fill_(is_exact)
+        self._is_exact = is_exact
 
     def law(self) -> AffineLaw:
         """Return the law of the codes; a factor of the row beside it belongs to the features, not to the model.
@@ -41,6 +51,10 @@ class RowStage(nn.Module):
             ArgumentError: no batch was seen yet.
         """
         return per_tensor_law(1, 1.0) if self.is_row_binary else self.quantizer.law()
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
+        super()._load_from_state_dict(state_dict, prefix, *args)
+        self._is_exact = None
 
 
 def make_input(quant: QuantConfig, num_channels: int = 1) -> RowStage | FloatStage:

@@ -11,10 +11,13 @@ from torch import Tensor, nn
 from smoothbit.errors import ArgumentError, UnsupportedError
 from smoothbit.nn.layers.exact import run_as_planned
 from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, Quantizer
+from smoothbit.quant import FloatStage, MinMax, QuantConfig, Quantizer
 
 LAYERS: dict[type[nn.Module], type[QuantModule]] = {}
 """Quantized form of each known layer; `nn.conversion` looks a module up by its very class."""
+
+MARGIN = 2.0**-12
+"""Share by which ranges of activations are widened; 1,000 roundings of float32, and nothing for the accuracy."""
 
 Layer = TypeVar("Layer", bound="type[QuantModule]")
 
@@ -106,8 +109,21 @@ def convert(layer: nn.Module, quant: QuantConfig) -> QuantModule:
     layer.__class__ = LAYERS[type(layer)]
     assert isinstance(layer, QuantModule)
     layer.attach(quant)
+    for module in layer.modules():
+        if isinstance(module, Quantizer) and not module.is_weight:
+            _avoid_ties(module)
     layer.train(layer.training)
     return layer if device is None else layer.to(device)
+
+
+def _avoid_ties(quantizer: Quantizer) -> None:
+    """Keep sums of codes off the points halfway between two levels, where the order of additions would decide.
+
+    Such a sum is often exactly 0, which is halfway on a grid of half steps; see `MinMaxObserver` for other multiples.
+    """
+    quantizer.has_half_grid = False
+    if isinstance(quantizer, MinMax):
+        quantizer.observer.margin = MARGIN
 
 
 def check_features(layer: nn.Module, x: Any) -> Tensor:

@@ -149,7 +149,7 @@ def _norm(edges: Edges) -> Tensor:
     degree = edges.count if edges.weight is None else edges.total(edges.weight.float())
     if edges.weight is not None and not torch.compiler.is_compiling() and bool((degree < 0).any()):
         raise ArgumentError(
-            f"Expected `edge_weight` to have sums >= 0 at every node (got {float(degree.min()):g}). "
+            f"Expected `edge_weight` to have sums >= 0 at every node (got {float(degree.detach().min()):g}). "
             "A normalised layer takes the root of them: drop negative weights, or use `normalize=False`."
         )
     norm = degree.pow(-0.5)

@@ -38,7 +38,9 @@ class QuantGINAggregation(QuantConv):
         """Append one aggregation."""
         check_absent(self, size=size)
         x = builder.quantized(check_value(self, "x", x), self.message_quantizer.law())
-        return self.emit_aggregate(builder, x, edge_index, reduction=self.reduction, self_weight=1.0 + float(eps))
+        return self.emit_aggregate(
+            builder, x, edge_index, reduction=self.reduction, self_weight=1.0 + float(eps.detach())
+        )
 
 
 @register(GINConv)

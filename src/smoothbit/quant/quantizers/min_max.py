@@ -65,12 +65,12 @@ class MinMax(Quantizer):
 
     def set_range(self, lo: Tensor, hi: Tensor) -> None:
         """Take [lo, hi] for the observed range."""
-        self.observer.lo.copy_(lo)
-        self.observer.hi.copy_(hi)
+        self.observer.set_range(lo, hi)
 
     def scale_range(self, factor: float) -> None:
         """Multiply the observed range."""
-        self.set_range(factor * self.observer.lo, factor * self.observer.hi)
+        self.observer.lo.mul_(factor)
+        self.observer.hi.mul_(factor)
 
     def torch_law(self) -> TorchLaw:
         """Return the law over the observed range."""

@@ -3,7 +3,13 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
+import numpy as np
+import torch
+from torch import nn
+
+from smoothbit import QuantConfig, calibrate, quantize_
 from smoothbit.nn.layers import LAYERS
+from smoothbit.nn.layers.base import MARGIN
 
 
 def test_every_registered_layer_has_a_case():
@@ -13,3 +19,19 @@ def test_every_registered_layer_has_a_case():
             if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "kind":
                 tested.add(ast.unparse(node.value).split(".")[-1])
     assert tested == {kind.__name__ for kind in LAYERS}
+
+
+def test_ranges_keep_clear_of_ties():
+    """On a grid over [0, 3] at 2 bits halves would lie between two levels; a little wider, none does."""
+    layer = nn.Linear(1, 1)
+    quantize_(layer, QuantConfig("minmax", 2, grid="half"))
+    x = torch.arange(7.0)[:, None] / 2
+    with calibrate(layer):
+        layer(x)
+    quantizer = layer.input_quantizer
+    assert not quantizer.has_half_grid
+    assert layer.weight_quantizer.has_half_grid
+    assert float(quantizer.observer.hi) == 3 * (1 + MARGIN)
+    law = quantizer.law()
+    places = x.numpy() * law.inv_scale + law.zero_point
+    assert (np.abs(places - np.floor(places) - 0.5) > MARGIN / 16).all()

@@ -12,6 +12,7 @@ from tests.cases.layer_case import ConvCase, layer_features, layer_graph
 
 class TestQuantGATConv(ConvCase):
     kind = GATConv
+    rows_apart = 1
     variants: ClassVar = {
         "heads": lambda: GATConv(12, 7, heads=3),
         "averaged": lambda: GATConv(12, 7, heads=3, concat=False, bias=False),

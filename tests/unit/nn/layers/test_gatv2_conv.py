@@ -11,6 +11,7 @@ from tests.cases.layer_case import ConvCase, layer_features, layer_graph
 
 class TestQuantGATv2Conv(ConvCase):
     kind = GATv2Conv
+    rows_apart = 1
     variants: ClassVar = {
         "heads": lambda: GATv2Conv(12, 7, heads=3),
         "shared-averaged": lambda: GATv2Conv(12, 7, heads=3, concat=False, share_weights=True, bias=False),

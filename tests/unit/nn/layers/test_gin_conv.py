@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import pytest
 from torch import nn
 from torch_geometric.nn import MLP, GINConv
 
@@ -23,6 +24,15 @@ class TestQuantGINConv(ConvCase):
         "one-linear": lambda: GINConv(nn.Linear(12, 7)),
     }
     refused: ClassVar = {"function": (lambda: GINConv(lambda x: x), "`nn` of .* to be a module")}
+
+    def emit(self, quantized, builder, x, edge_index):
+        h = quantized.aggregation.emit(builder, x, edge_index, quantized.eps)
+        return quantized.nn.emit(builder, h)
+
+    def plan(self, quantized, variant):
+        if variant != "one-linear":
+            pytest.skip("the exporter writes the parts of a network")
+        return super().plan(quantized, variant)
 
     def test_report_lists_the_network(self):
         report = quantize_(GINConv(network()))

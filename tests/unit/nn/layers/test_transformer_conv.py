@@ -9,6 +9,7 @@ from tests.cases.layer_case import ConvCase
 
 class TestQuantTransformerConv(ConvCase):
     kind = TransformerConv
+    rows_apart = 1
     variants: ClassVar = {
         "heads": lambda: TransformerConv(12, 7, heads=3),
         "averaged": lambda: TransformerConv(12, 7, heads=2, concat=False, bias=False),

@@ -21,3 +21,11 @@ def test_range_always_holds_zero():
 
 def test_repr_shows_the_momentum():
     assert repr(MinMaxObserver(momentum=0.3)) == "MinMaxObserver(momentum=0.3)"
+
+
+def test_margin_widens_what_is_seen_and_what_is_set():
+    observer = MinMaxObserver(margin=0.25)
+    observer.update(torch.tensor([[-2.0, 4.0]]), is_first=True)
+    assert (observer.lo.item(), observer.hi.item()) == (-2.5, 5.0)
+    observer.set_range(torch.tensor([-4.0]), torch.tensor([8.0]))
+    assert (observer.lo.item(), observer.hi.item()) == (-5.0, 10.0)
