@@ -48,6 +48,8 @@ def trace(model: nn.Module, example: Example) -> tuple[Plan, Tensor]:
             result = model(*example.args, **example.kwargs)
     finally:
         model.train(was_training)
+    if recorder.error is not None:
+        raise recorder.error
     value = recorder.symbols.get(id(result))
     if not isinstance(value, Value):
         raise UnsupportedError(
@@ -63,6 +65,8 @@ class _Recorder(TorchFunctionMode):
 
     Attributes:
         symbols: `Value` or `GraphInput` by the id of a tensor; `_alive` keeps those tensors, so ids stay theirs.
+        error: The first thing that the engine does not have. It is raised when the call is over: an operator
+            would turn it into another error.
     """
 
     def __init__(self, example: Example) -> None:
@@ -71,6 +75,7 @@ class _Recorder(TorchFunctionMode):
         self.symbols: dict[int, Value | GraphInput] = {}
         self._alive: list[Tensor] = []
         self._depth = 0
+        self.error: UnsupportedError | None = None
         for role, tensor in example.roles.items():
             self._bind(tensor, Value(0, tensor.shape[1]) if role == "x" else GraphInput(role))
 
@@ -84,7 +89,11 @@ class _Recorder(TorchFunctionMode):
         symbols = self._symbolic((args, kwargs))
         with self._inside():
             out = func(*args, **kwargs)
-        self._record(func, symbols, out)
+        if self.error is None:
+            try:
+                self._record(func, symbols, out)
+            except UnsupportedError as error:
+                self.error = error
         return out
 
     @contextmanager
@@ -110,13 +119,13 @@ class _Recorder(TorchFunctionMode):
     def _leave(self, name: str, emit: Callable[..., Value]) -> Callable[..., None]:
         def hook(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
             self._depth -= 1
-            if self._depth:
+            if self._depth or self.error is not None:
                 return
             args, kwargs = self._symbolic((args, kwargs))
             try:
                 self._bind(out, emit(module, self.builder, *args, **kwargs))
             except UnsupportedError as error:
-                raise UnsupportedError(f"Layer `{name}`: {error}") from error
+                self.error = UnsupportedError(f"Layer `{name}`: {error}")
 
         return hook
 
@@ -126,9 +135,12 @@ class _Recorder(TorchFunctionMode):
         """Stand in for PyG's `scatter` inside global pooling."""
         with self._inside():
             out: Tensor = _scatter(src, index, dim=dim, dim_size=dim_size, reduce=reduce)
-        if not self._depth:
+        if not self._depth and self.error is None:
             x, batch = self._symbolic((src, index))
-            self._bind(out, emit_readout(self.builder, x, batch, reduce))
+            try:
+                self._bind(out, emit_readout(self.builder, x, batch, reduce))
+            except UnsupportedError as error:
+                self.error = error
         return out
 
     @contextmanager
