@@ -216,11 +216,18 @@ def can_sample() -> bool:
 
 
 def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, teacher: Any = None) -> None:
-    """Train with rates that fall to 0 as a cosine."""
+    """Train with rates that fall to 0 as a cosine; with a teacher without dropout, whose noise low bits cannot hold."""
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
+    if teacher is not None:
+        for module in model.modules():
+            if isinstance(getattr(module, "dropout", None), float):
+                module.dropout = 0.0
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
     for _ in range(epochs):
         model.train()
+        model.training = teacher is None  # of the network's own calls of F.dropout; its layers stay in training mode
         for loss in task.losses(model, teacher):
             optimizer.zero_grad()
             loss.backward()
