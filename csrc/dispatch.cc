@@ -8,6 +8,10 @@ namespace smoothbit {
 #include "kernels/spmm.list"
 #include "kernels/spmax.list"
 #include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) void symbol(const ActivateArgs&, int64_t, int64_t);
+#include "kernels/rows_begin.h"
+#include "kernels/activate.list"
+#include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) void symbol(const AttendArgs&, int64_t, int64_t);
 #include "kernels/rows_begin.h"
 #include "kernels/attend.list"
@@ -55,6 +59,10 @@ KernelTable make_table(Isa cap) {
 #include "kernels/rows_begin.h"
 #include "kernels/spmax.list"
 #include "kernels/rows_end.h"
+#define ROW(isa, tags, symbol, lanes) offer<ActivateKernel>(table.activate, symbol, Isa::isa, cap);
+#include "kernels/rows_begin.h"
+#include "kernels/activate.list"
+#include "kernels/rows_end.h"
 #define ROW(isa, tags, symbol, lanes) offer<AttendKernel>(table.attend[tag_index(#tags)], symbol, Isa::isa, cap);
 #include "kernels/rows_begin.h"
 #include "kernels/attend.list"
@@ -96,6 +104,8 @@ std::vector<KernelRow> make_rows() {
 #include "kernels/spmax.list"
   family = "attend";
 #include "kernels/attend.list"
+  family = "activate";
+#include "kernels/activate.list"
   family = "spmm_f32";
 #include "kernels/spmm_f32.list"
   family = "delta";

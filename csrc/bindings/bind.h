@@ -9,6 +9,7 @@ void bind_isa(nanobind::module_& module);
 void bind_epilogue(nanobind::module_& module);
 void bind_call(nanobind::module_& module);
 void bind_spmm(nanobind::module_& module);
+void bind_activate(nanobind::module_& module);
 void bind_attend(nanobind::module_& module);
 void bind_delta(nanobind::module_& module);
 void bind_gemm(nanobind::module_& module);

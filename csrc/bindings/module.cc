@@ -7,6 +7,7 @@ NB_MODULE(_ext, module) {
   smoothbit::bind_epilogue(module);
   smoothbit::bind_call(module);  // base class of the calls below
   smoothbit::bind_spmm(module);
+  smoothbit::bind_activate(module);
   smoothbit::bind_attend(module);
   smoothbit::bind_delta(module);
   smoothbit::bind_gemm(module);

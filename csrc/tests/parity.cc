@@ -4,29 +4,15 @@
 // AVX-512. Inputs end at an unreadable page: a read past the end of a buffer stops the program. Outputs
 // carry guard bytes on both sides and padding that must come back as zero.
 #include <cstdio>
-#include <map>
 #include <string>
 
+#include "compare.h"
 #include "generate.h"
+#include "layers.h"
 #include "tabulated.h"
-#include "smoothbit/dispatch.h"
-#include "smoothbit/threads.h"
 
 namespace smoothbit {
 namespace {
-
-struct Tally {
-  std::map<std::string, long> passed, failed;
-
-  void add(const char* family, Isa isa, bool is_equal, const std::string& what) {
-    const std::string key = std::string(isa_name(isa)) + " " + family;
-    if (is_equal) {
-      ++passed[key];
-      return;
-    }
-    if (++failed[key] <= 5) std::printf("FAILED %s: %s\n", key.c_str(), what.c_str());
-  }
-};
 
 Tally tally;
 
@@ -35,22 +21,6 @@ const int kLengths[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   10,  15,  16,  1
 // Few rows: tiles and batches that are not whole. Many: batches of short rows, and several of them.
 int64_t rows_of_variant(int variant) { return variant % 4 == 0 ? 150 : 13; }
 const int kWidths[] = {1, 2, 4, 8};
-
-std::vector<Isa> vector_isas() {
-  std::vector<Isa> isas;
-  for (int i = 1; i < kNumIsas; ++i)
-    if (isa_available(static_cast<Isa>(i))) isas.push_back(static_cast<Isa>(i));
-  return isas;
-}
-
-// Runs on three uneven parts of the rows, so that no kernel depends on where a part begins.
-template <class Kernel, class Args>
-void run_split(Kernel kernel, const Args& args, int64_t num_rows) {
-  for (int part = 0; part < 3; ++part) {
-    const int64_t begin = part_begin(nullptr, num_rows, part, 3), end = part_begin(nullptr, num_rows, part + 1, 3);
-    if (begin < end) kernel(args, begin, end);
-  }
-}
 
 // Compares the output of `run` on each ISA with that of serial.
 template <class Run>
@@ -87,6 +57,28 @@ void test_spmm(Random& random, int bits, int length, int extra, int hub, bool is
     args.num_sources = variant % 2 ? num_sources : int64_t{1} << 40;
     args.epilogue = epilogue;
     run_split(kernels.spmm[bits_index(bits)], args, num_rows);
+  });
+}
+
+void test_spmax(Random& random, int bits, int length, int extra, int variant) {
+  const int64_t num_rows = rows_of_variant(variant), num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, 20);
+  const int64_t stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * stride);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  EpilogueCase c(random, num_rows, length, variant);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  compare("spmax", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    SpmmArgs args;
+    args.indptr = graph.indptr.data();
+    args.indices = indices.data();
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = num_rows;
+    args.num_sources = num_sources;
+    args.epilogue = epilogue;
+    run_split(kernels.spmax[bits_index(bits)], args, num_rows);
   });
 }
 
@@ -329,6 +321,12 @@ void run_all() {
     for (const int bits : kWidths)
       for (const int extra : {0, 1, 3, 8, 16, 32}) test_delta(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
+    for (const int bits : kWidths) {
+      for (const int extra : {0, 3, 32}) test_spmax(random, bits, length, extra, ++variant);
+      for (const int heads : {1, 3, 4, 8, 13})
+        if (length > 0) test_attend(random, tally, bits, heads, length, ++variant);
+    }
+    test_activate(random, tally, length);
   }
 }
 

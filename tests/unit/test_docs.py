@@ -19,6 +19,7 @@ from smoothbit.data import load_dataset
 from smoothbit.data.datasets import datasets
 from smoothbit.engine import ORDERS
 from smoothbit.nn import MODELS, PROPAGATIONS
+from smoothbit.nn.layers import LAYERS
 from smoothbit.quant import QUANTIZERS
 from smoothbit.report.markers import fill_markers
 from smoothbit.report.sources import read_results
@@ -34,7 +35,11 @@ BLOCK = re.compile(r"^```(?P<language>\w+)\n(?P<text>.*?)^```$", re.DOTALL | re.
 LINK = re.compile(r"\]\((?P<target>[^)#:]+)(#[^)]*)?\)")
 TABLE = re.compile(r"^<!-- table: ([^\n/]+)/", re.MULTILINE)
 REGISTRIES = (QUANTIZERS, PROPAGATIONS, MODELS, ORDERS, datasets)
-FIXTURES = {"dataset": lambda case: load_dataset(case.name)}
+FIXTURES = {
+    "dataset": lambda case: load_dataset(case.name),
+    "variant": lambda case: next(iter(case.variants)),
+    "refusal": lambda case: next(iter(case.refused)),
+}
 """What pytest would hand to a method of a family's case."""
 
 
@@ -82,14 +87,17 @@ def _run_tests(namespace: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def page_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> ModuleType:
+def page_module(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[ModuleType]:
     """Return an empty module; what its code registers and writes is gone after the test."""
     monkeypatch.chdir(tmp_path)
     for registry in REGISTRIES:
         monkeypatch.setattr(registry, "_members", dict(registry._members))
+    layers = dict(LAYERS)
     module = ModuleType("documentation_page")
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    return module
+    yield module
+    LAYERS.clear()
+    LAYERS.update(layers)
 
 
 @pytest.mark.parametrize("page", [p for p in PAGES if _blocks(p, "python")], ids=lambda page: page.stem)

@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "smoothbit/activate.h"
 #include "smoothbit/attend.h"
 #include "smoothbit/delta.h"
 #include "smoothbit/gemm.h"
@@ -21,6 +22,7 @@ struct KernelTable {
   SpmmKernel spmm[4] = {};
   SpmmKernel spmax[4] = {};
   AttendKernel attend[4] = {};
+  ActivateKernel activate = nullptr;
   SpmmF32Kernel spmm_f32 = nullptr;
   DeltaKernel delta[4] = {};
   GemmKernel gemm = nullptr;

@@ -8,11 +8,18 @@
 // Sums: 32 channels at a time. A 16-bit multiply-add whose upper half is zero is an exact product of code and weight.
 // Eight neighbouring channels of one head take a broadcast weight, others a gathered vector of weights.
 #if defined(__x86_64__)
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
 #include "../epilogue/avx2.h"
+#include "smoothbit/attend.h"
+
+SMOOTHBIT_BEGIN_TARGET("avx2")
 #include "rows.h"
 #include "weight_serial.h"
 
-SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
@@ -98,9 +105,39 @@ struct Avx2Attention {
     }
   }
 
+  // Where eight values belong to whole entries, lane l of all is of head l % H.
+  static void raise(const float* scores, int64_t count, int64_t heads, float* largest) {
+    const int64_t total = count * heads;
+    int64_t i = 0;
+    if (is_periodic(heads)) {
+      alignas(32) float lanes[8];
+      __m256 top = _mm256_set1_ps(-std::numeric_limits<float>::infinity());
+      for (; i + 8 <= total; i += 8) top = _mm256_max_ps(_mm256_loadu_ps(scores + i), top);
+      _mm256_store_ps(lanes, top);
+      for (int64_t k = 0; k < 8; ++k) largest[k % heads] = std::max(largest[k % heads], lanes[k]);
+    }
+    for (; i < total; i += heads)
+      for (int64_t h = 0; h < heads; ++h) largest[h] = scores[i + h] > largest[h] ? scores[i + h] : largest[h];
+  }
+
+  static void total(const int32_t* weights, int64_t count, int64_t heads, int32_t* totals) {
+    const int64_t total = count * heads;
+    int64_t i = 0;
+    if (is_periodic(heads)) {
+      alignas(32) int32_t lanes[8];
+      __m256i sum = _mm256_setzero_si256();
+      for (; i + 8 <= total; i += 8)
+        sum = _mm256_add_epi32(sum, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(weights + i)));
+      _mm256_store_si256(reinterpret_cast<__m256i*>(lanes), sum);
+      for (int64_t k = 0; k < 8; ++k) totals[k % heads] += lanes[k];
+    }
+    for (; i < total; i += heads)
+      for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i + h];
+  }
+
   static void weigh(const float* scores, int64_t count, int64_t heads, const float* largest, int32_t* weights) {
     const int64_t total = count * heads;
-    if (heads <= 8 && 8 % heads == 0) {  // eight values belong to whole entries
+    if (is_periodic(heads)) {
       alignas(32) float pattern[8];
       for (int lane = 0; lane < 8; ++lane) pattern[lane] = largest[lane % heads];
       const __m256 top = _mm256_load_ps(pattern);
@@ -131,6 +168,8 @@ struct Avx2Attention {
   }
 
  private:
+  static bool is_periodic(int64_t heads) { return heads <= 8 && 8 % heads == 0; }
+
   static SMOOTHBIT_INLINE void store(int32_t* to, __m256i values) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), values);
   }
@@ -169,18 +208,21 @@ struct Avx2Attention {
   static SMOOTHBIT_INLINE void gather_group(const AttendArgs& args, int64_t from, int64_t to, const int32_t* weights,
                                             int64_t channel, int valid, int32_t* sums) {
     const int64_t per_head = args.head_channels(), last_head = args.num_heads - 1;
-    __m256i heads_i32x8[V];
+    alignas(32) int32_t heads[8 * V];  // of each channel
+    int64_t next = channel / per_head, place = channel % per_head;
+    for (int k = 0; k < 8 * V; ++k) {
+      heads[k] = static_cast<int32_t>(std::min(next, last_head));
+      if (++place == per_head) ++next, place = 0;
+    }
     bool is_single = true;
+    __m256i heads_i32x8[V];
+    int64_t head[V];
     for (int v = 0; v < V; ++v) {
-      alignas(32) int32_t heads[8];
-      for (int k = 0; k < 8; ++k)
-        heads[k] = static_cast<int32_t>(std::min((channel + 8 * v + k) / per_head, last_head));
-      is_single = is_single && heads[0] == heads[7];
-      heads_i32x8[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(heads));
+      head[v] = heads[8 * v];
+      is_single = is_single && heads[8 * v] == heads[8 * v + 7];
+      heads_i32x8[v] = _mm256_load_si256(reinterpret_cast<const __m256i*>(heads + 8 * v));
     }
     if (is_single) {
-      int64_t head[V];
-      for (int v = 0; v < V; ++v) head[v] = std::min((channel + 8 * v) / per_head, last_head);
       add_codes<V>(args, from, to, channel, valid, sums, [&](int64_t i, int v) {
         return _mm256_set1_epi32(weights[i * args.num_heads + head[v]]);
       });

@@ -5,8 +5,12 @@
 //
 // Kernel has static functions:
 //     rate(args, row, from, to, scores)             e [to - from, H]
+//     raise(scores, count, H, largest)              largest [H] = max(largest, each e)
 //     weigh(scores, count, H, largest, weights)     p [count, H]
+//     total(weights, count, H, totals)              totals [H] += each p
 //     gather(args, from, to, weights, begin, count, sums)   adds p * code of channels [begin, begin + count)
+//
+// Included inside the target of its user, so that it is compiled for that ISA; the user includes what is below first.
 #pragma once
 
 #include <algorithm>
@@ -61,9 +65,7 @@ void attend_rows(const AttendArgs& args, int64_t row_begin, int64_t row_end) {
     for (int64_t from = begin; from < end; from += part) {
       const int64_t to = std::min(from + part, end);
       Kernel::rate(args, row, from, to, scores);
-      for (int64_t i = 0; i < to - from; ++i)
-        for (int64_t h = 0; h < heads; ++h)
-          largest[h] = scores[i * heads + h] > largest[h] ? scores[i * heads + h] : largest[h];
+      Kernel::raise(scores, to - from, heads, largest);
     }
     const bool is_kept = end - begin <= part;
     for (int64_t channel = 0; channel < args.num_channels; channel += kChannelBlock) {
@@ -73,9 +75,7 @@ void attend_rows(const AttendArgs& args, int64_t row_begin, int64_t row_end) {
         const int64_t to = std::min(from + part, end);
         if (!is_kept) Kernel::rate(args, row, from, to, scores);
         if (!is_kept || channel == 0) Kernel::weigh(scores, to - from, heads, largest, weights);
-        if (channel == 0)
-          for (int64_t i = 0; i < to - from; ++i)
-            for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i * heads + h];
+        if (channel == 0) Kernel::total(weights, to - from, heads, totals);
         Kernel::gather(args, from, to, weights, channel, count, sums);
       }
       if (channel == 0)

@@ -40,6 +40,17 @@ struct SerialAttention {
     }
   }
 
+  static void raise(const float* scores, int64_t count, int64_t heads, float* largest) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t h = 0; h < heads; ++h)
+        largest[h] = scores[i * heads + h] > largest[h] ? scores[i * heads + h] : largest[h];
+  }
+
+  static void total(const int32_t* weights, int64_t count, int64_t heads, int32_t* totals) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i * heads + h];
+  }
+
   static void weigh(const float* scores, int64_t count, int64_t heads, const float* largest, int32_t* weights) {
     for (int64_t i = 0; i < count; ++i)
       for (int64_t h = 0; h < heads; ++h) weights[i * heads + h] = weight_serial(scores[i * heads + h] - largest[h]);

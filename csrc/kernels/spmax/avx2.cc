@@ -62,10 +62,12 @@ SMOOTHBIT_INLINE void largest_block(const SpmmArgs& args, int64_t row, int64_t b
     if constexpr (kIsWhole) {
       largest.add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(source)));
     } else {
-      uint64_t words[4];
-      for (int k = 0; k < 4; ++k)
-        words[k] = rest > 8 * k ? load_bytes(source + 8 * k, std::min<int64_t>(rest - 8 * k, 8)) : 0;
-      largest.add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)));
+      const auto word = [&](int k) {
+        return rest > 8 * k ? static_cast<int64_t>(load_bytes(source + 8 * k, std::min<int64_t>(rest - 8 * k, 8))) : 0;
+      };
+      __m256i bytes = _mm256_castsi128_si256(_mm_set_epi64x(word(1), word(0)));
+      if (rest > 16) bytes = _mm256_inserti128_si256(bytes, _mm_set_epi64x(word(3), word(2)), 1);
+      largest.add(bytes);
     }
   }
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), largest.packed());

@@ -60,6 +60,10 @@ class Backend(Protocol):
         """Take the largest of gathered float32 rows."""
         ...
 
+    def activate(self, values: Float32Array, function: str, slope: float, slopes: Float32Array | None) -> Float32Array:
+        """Apply an activation function to each element."""
+        ...
+
     def attend(
         self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention
     ) -> Float32Array:
@@ -162,6 +166,10 @@ class KernelBackend:
     def spmax_f32(self, graph: CSR, source: Float32Array) -> Float32Array:
         """Take the largest of gathered float32 rows."""
         return kernels.spmax_f32(graph, source, num_threads=self.num_threads)
+
+    def activate(self, values: Float32Array, function: str, slope: float, slopes: Float32Array | None) -> Float32Array:
+        """Apply an activation function to each element."""
+        return kernels.activate(values, function, slope=slope, slopes=slopes, num_threads=self.num_threads)
 
     def attend(
         self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention

@@ -83,6 +83,8 @@ def _check_propagation(op: DiffuseOp | ElasticOp, graph: PreparedGraph) -> None:
 
 
 def _check_reduction(op: AggregateOp | AttendOp | ReadoutOp, graph: PreparedGraph) -> None:
+    if not isinstance(op, AttendOp) and op.reduce == "max":
+        return  # nothing is added up
     if isinstance(op, ReadoutOp):
         terms, factor = graph.readout.max_count, 1
     elif isinstance(op, AttendOp):

@@ -23,6 +23,7 @@ from smoothbit.kernels.delta import DeltaStep as DeltaStep
 from smoothbit.kernels.delta import delta_state as delta_state
 from smoothbit.kernels.delta import delta_state_width
 from smoothbit.kernels.delta import delta_stored_bits as delta_stored_bits
+from smoothbit.kernels.elementwise import activate as activate
 from smoothbit.kernels.epilogue import Epilogue as Epilogue
 from smoothbit.kernels.epilogue import Term as Term
 from smoothbit.kernels.maximum import spmax as spmax
@@ -66,6 +67,7 @@ __all__ = [
     "PythonCall",
     "Recorder",
     "Term",
+    "activate",
     "aligned_row_bytes",
     "attend",
     "attend_f32",

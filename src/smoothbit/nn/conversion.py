@@ -47,7 +47,7 @@ def quantize_(
             for each output channel unless the configuration says otherwise.
         overrides: Configuration of single layers by name pattern (`conv1*`); the first that matches counts; None
             leaves a layer in float32.
-        allow_float: Names, name patterns or classes of unknown modules that may stay as they are.
+        allow_float: Names, name patterns or classes of modules that may stay in float32, known or not.
 
     Returns:
         One row for each module.
@@ -105,32 +105,37 @@ class _Walk:
         self.allow_float = allow_float
         self.seen: set[int] = set()
 
-    def visit(self, name: str, module: nn.Module) -> Iterator[_Item]:
-        """Yield what becomes of `module` and of what is inside it."""
+    def visit(self, name: str, module: nn.Module, *, is_float: bool = False) -> Iterator[_Item]:
+        """Yield what becomes of `module` and of what is inside it; `is_float` leaves all of it in float32."""
         if id(module) in self.seen:
             return
         self.seen.add(id(module))
-        kind = type(module)
+        kind, is_allowed = type(module), self._is_allowed(name, module)
         if kind in LAYERS:
-            yield self._layer(name, module)
+            yield self._layer(name, module, is_float or is_allowed)
             for part in LAYERS[kind].parts():
-                yield from self.visit(f"{name}.{part}".lstrip("."), getattr(module, part))
+                yield from self.visit(_join(name, part), getattr(module, part), is_float=is_float or is_allowed)
+        elif is_allowed:
+            yield _Item(name, module, None, "kept float", "named in allow_float")
         elif kind in PLAIN:
             _check_plain(name, module)
             yield _Item(name, module, None, *PLAIN[kind])
-        elif self._is_allowed(name, module):
-            yield _Item(name, module, None, "kept float", "named in allow_float")
         else:
-            yield from self._other(name, module)
+            yield from self._other(name, module, is_float)
 
-    def _layer(self, name: str, module: nn.Module) -> _Item:
-        LAYERS[type(module)].check(module, _label(name, module))
+    def _layer(self, name: str, module: nn.Module, is_float: bool) -> _Item:
         matches = [config for pattern, config in self.overrides.items() if fnmatchcase(name, pattern)]
-        quant = matches[0] if matches else self.quant
-        action = "kept float" if quant.is_float else "quantized"
-        return _Item(name, module, quant, action, "by its configuration" if quant.is_float else "")
+        quant = QuantConfig() if is_float else matches[0] if matches else self.quant
+        reason = "named in allow_float" if is_float else "by its configuration" if quant.is_float else ""
+        try:
+            LAYERS[type(module)].check(module, _label(name, module))
+        except UnsupportedError:
+            if not quant.is_float:
+                raise
+            return _Item(name, module, None, "kept float", f"{reason}; not for the engine")
+        return _Item(name, module, quant, "kept float" if quant.is_float else "quantized", reason)
 
-    def _other(self, name: str, module: nn.Module) -> Iterator[_Item]:
+    def _other(self, name: str, module: nn.Module, is_float: bool) -> Iterator[_Item]:
         """Look into containers and the user's own modules; refuse what has arithmetic of its own."""
         source = type(module).__module__.split(".")[0]
         is_own = source not in ("torch", "torch_geometric")
@@ -144,7 +149,7 @@ class _Walk:
         if not list(module.children()) and not isinstance(module, TRANSPARENT):
             yield _Item(name, module, None, "kept float", "no parameters")
         for part, inner in module.named_children():
-            yield from self.visit(f"{name}.{part}".lstrip("."), inner)
+            yield from self.visit(_join(name, part), inner, is_float=is_float)
 
     def _is_allowed(self, name: str, module: nn.Module) -> bool:
         return any(
@@ -183,6 +188,10 @@ def _config(config: Config) -> QuantConfig:
 def _check_plain(name: str, module: nn.Module) -> None:
     if isinstance(module, JumpingKnowledge):
         check_option(module.mode != "lstm", _label(name, module), "mode", "cat or max", module.mode)
+
+
+def _join(name: str, part: str) -> str:
+    return f"{name}.{part}" if name else part
 
 
 def _label(name: str, module: nn.Module) -> str:

@@ -64,6 +64,7 @@ class Edges:
             weight: Factors [E], or [E, H] for H groups of channels; None: those of the edges.
         """
         weight = self.weight if weight is None else weight
+        weight = None if weight is None else weight.to(x.dtype)
         # The CPU kernel reads each row once and keeps no [E, F] array; a compiler can only see through index_add.
         if x.device.type == "cpu" and x.dtype == torch.float32 and not torch.compiler.is_compiling():
             result = _EdgeSum.apply(x, weight, self)  # type: ignore[no-untyped-call]

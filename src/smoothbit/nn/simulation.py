@@ -20,7 +20,7 @@ from smoothbit.nn.models import Network
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.csr import CSR
-from smoothbit.numerics.elementary import exp
+from smoothbit.numerics.elementary import activate, exp
 from smoothbit.numerics.features import Features
 from smoothbit.numerics.packing import pack, unpack
 from smoothbit.quant.functional import TorchLaw, quantize
@@ -74,6 +74,10 @@ class TorchBackend:
     def spmax_f32(self, graph: CSR, source: Float32Array) -> Float32Array:
         """Take the largest of gathered float32 rows."""
         return _largest(graph, torch.from_numpy(source)).numpy()
+
+    def activate(self, values: Float32Array, function: str, slope: float, slopes: Float32Array | None) -> Float32Array:
+        """Apply an activation function to each element: the reference itself, which torch has no other bits for."""
+        return activate(function, values, slope if slopes is None else slopes)
 
     def attend(
         self, graph: CSR, source: UInt8Array, law: AffineLaw, num_channels: int, attention: Attention

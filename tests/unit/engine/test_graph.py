@@ -75,13 +75,6 @@ def test_edge_index_is_from_sender_to_receiver_and_keeps_duplicates():
     assert edges.weights.tolist() == [7, 1, 2, 5, 6, 3, 4]
 
 
-def test_loops_are_made_one_for_each_node():
-    edges = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS).edges(True)
-    assert edges.csr.indices.tolist() == [0, 1, 3, 0, 0, 1, 2, 3]
-    assert edges.weights.tolist() == [1, 7, 1, 2, 5, 6, 4, 1]  # node 2 keeps the weight of its last loop
-    assert PreparedGraph.from_edge_index(EDGES, 4).edges(True).csr.indices.tolist() == edges.csr.indices.tolist()
-
-
 def test_views_move_with_the_order_and_are_made_once():
     order = NodeOrder("hand", np.int32([2, 0, 3, 1]))
     graph = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS, order=order)
@@ -98,20 +91,6 @@ def test_relations_follow_their_edges():
     assert graph.edges(False, 1).csr.indices.tolist() == [0, 1, 2]
     assert graph.edges(True, 1).csr.indices.tolist() == [0, 0, 1, 2, 3]
     assert graph.edges(False, 7).max_count == 0
-
-
-def test_factors_of_rows_and_edges():
-    edges = PreparedGraph.from_edge_index(EDGES, 4, edge_weight=WEIGHTS * np.float32([1, -1, 1, 1, 1, 1, 1])).edges(
-        False
-    )
-    assert edges.factors.integers.tolist() == [127, 18, -42, 106, 127, 95, 127]
-    np.testing.assert_array_equal(edges.factors.row_scale, np.float32([7, 6, 4, 127]) / np.float32(127))
-    assert edges.factors.row_sums.tolist() == [145, 191, 222, 0]
-    assert edges.counts.tolist() == [2, 3, 2, 0]
-    assert edges.inv_counts.tolist() == [0.5, np.float32(1 / 3), 0.5, 1]
-    assert edges.is_present.tolist() == [1, 1, 1, 0]
-    np.testing.assert_array_equal(edges.rsqrt_degree, np.float32([8**-0.5, 9**-0.5, 7**-0.5, 0]))
-    np.testing.assert_array_equal(edges.rsqrt_counts, np.float32([2**-0.5, 3**-0.5, 2**-0.5, 0]))
 
 
 def test_nodes_of_each_graph():

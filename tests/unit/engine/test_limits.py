@@ -238,7 +238,6 @@ def reduce_plan(kind, law=BYTES):
         ("weighted", per_tensor_law(2, 1.0), 3 * 127),
         ("attend", BYTES, 255 * 255),
         ("attend", None, 255),
-        ("largest", per_tensor_law(4, 1.0), 15),
     ],
 )
 def test_terms_of_a_reduction_are_the_edges_of_a_row(kind, law, largest, monkeypatch):
@@ -251,6 +250,12 @@ def test_terms_of_a_reduction_are_the_edges_of_a_row(kind, law, largest, monkeyp
     monkeypatch.setattr(type(edges), "max_count", fits + 1)
     with pytest.raises(ArgumentError, match=rf"^Operation 2 \({plan.ops[1].kind}\) of the model: .*got {fits + 1} \*"):
         check_bounds(plan, graph, constant(2, 1))
+
+
+def test_a_maximum_adds_nothing_up(monkeypatch):
+    graph = PreparedGraph(CSR(np.array([0, 1, 2]), np.int32([1, 0]), 2))
+    monkeypatch.setattr(type(graph.edges(False)), "max_count", INT32_MAX)
+    check_bounds(reduce_plan("largest"), graph, constant(2, 1))
 
 
 def test_terms_of_a_readout_are_the_nodes_of_a_graph(monkeypatch):

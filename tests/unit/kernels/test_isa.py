@@ -68,11 +68,12 @@ def test_every_operator_has_a_row_for_every_native_isa():
     rows = {(row.family, row.isa) for row in isa.kernel_list()}
     families = {family for family, _ in rows}
     natives = [name for name in isa.available() if name != "numpy"]
-    # A delta step takes its AVX2 form on AVX-512 machines and the serial one on NEON.
-    lent = {("delta", "avx512"), ("delta", "neon")}
+    # These take their AVX2 form on AVX-512 machines and the serial one on NEON.
+    layers = {"spmax", "attend", "activate"}
+    lent = {(family, name) for family in {"delta"} | layers for name in ("avx512", "neon")}
     assert rows >= {(family, name) for family in families for name in natives} - lent
     if natives:
-        assert families == {"spmm", "spmm_f32", "delta", "gemm", "requantize", "pack", "unpack"}
+        assert families == {"spmm", "spmm_f32", "delta", "gemm", "requantize", "pack", "unpack"} | layers
 
 
 def test_symbols_follow_the_naming_law():

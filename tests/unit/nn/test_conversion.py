@@ -220,6 +220,23 @@ def test_users_own_arithmetic_is_refused_unless_allowed(extra):
         assert report.rows[-1].reason == "named in allow_float"
 
 
+def test_known_layers_may_stay_float():
+    report = quantize_(Net(pyg.GINConv(nn.Linear(3, 3))), allow_float=["head", pyg.GINConv])
+    rows = {row.name: row for row in report.rows}
+    for name in ("head", "extra", "extra.nn"):
+        assert (rows[name].action, rows[name].reason) == ("kept float", "named in allow_float")
+        assert set(rows[name].bits.values()) == {32}
+
+
+@pytest.mark.parametrize("options", [{"allow_float": ["extra"]}, {"overrides": {"extra": None}}])
+def test_unknown_options_may_stay_float(options):
+    model = Net(pyg.GCNConv(3, 3, improved=True))
+    report = quantize_(model, **options)
+    assert report.rows[-1].action == "kept float"
+    assert report.rows[-1].reason.endswith("not for the engine")
+    assert type(model.extra) is pyg.GCNConv
+
+
 def test_wrong_calls_are_refused():
     with pytest.raises(ArgumentError, match=r"each pattern of `overrides` to match .* \(got 'konv1'\).*'conv1'"):
         quantize_(Net(), overrides={"konv1": None})

@@ -59,10 +59,16 @@ class QuantConv(QuantLayer):
 
         Raises:
             UnsupportedError: `edge_index` is a sparse matrix.
-            ArgumentError: `edge_index` is not [2, E] int64 or names a node that there is not, or a degree of
-                weights is negative.
+            ArgumentError: `edge_index` is not [2, E] int64 or names a node that there is not, there is not one
+                weight for each edge, or a degree of weights is negative.
         """
         edge_index = check_edges(self, edge_index, num_nodes)
+        if edge_weight is not None and edge_weight.numel() != edge_index.shape[1]:
+            raise ArgumentError(
+                f"Expected `edge_weight` of {type(self).__name__} to be [{edge_index.shape[1]}] "
+                f"(got {list(edge_weight.shape)}). Pass one number for each edge."
+            )
+        edge_weight = None if edge_weight is None else edge_weight.reshape(-1)
         if has_loops:
             edge_index, edge_weight = add_remaining_self_loops(edge_index, edge_weight, 1.0, num_nodes[1])
         edges = Edges(edge_index[0], edge_index[1], num_nodes, edge_weight)

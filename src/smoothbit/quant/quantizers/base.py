@@ -103,6 +103,11 @@ class Quantizer(nn.Module, ABC):
     def range_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that belong to the optimiser's range group."""
 
+    @property
+    def is_first_batch(self) -> bool:
+        """Whether no batch was seen yet."""
+        return not self._is_ready and not bool(self.is_initialised)
+
     def prepare(self, degrees: Tensor) -> None:
         """Take in the in-degree [N] of each node, once, before training; most methods need none."""
         return None
@@ -182,12 +187,12 @@ class Quantizer(nn.Module, ABC):
         super()._load_from_state_dict(state_dict, prefix, *args)
         self._is_ready = False
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
     @torch.no_grad()
     def _observe(self, x: Tensor) -> None:
         groups = self.grouped(x)
+        is_first = self.is_first_batch
         self.observe(groups)
-        if not self.is_initialised:
+        if is_first:
             self.initialise(groups)
             self.is_initialised.fill_(True)
 

@@ -61,7 +61,7 @@ class MinMax(Quantizer):
 
     def observe(self, groups: Tensor) -> None:
         """Move the range towards the batch."""
-        self.observer.update(groups, is_first=not bool(self.is_initialised))
+        self.observer.update(groups, is_first=self.is_first_batch)
 
     def set_range(self, lo: Tensor, hi: Tensor) -> None:
         """Take [lo, hi] for the observed range."""

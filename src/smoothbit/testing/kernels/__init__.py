@@ -9,13 +9,14 @@ from smoothbit import kernels
 from smoothbit.errors import ArgumentError
 from smoothbit.kernels import isa
 from smoothbit.testing.check_list import Check, CheckList, run_all
-from smoothbit.testing.kernels import attend, delta, gemm, pack, requantize, spmax, spmm, spmm_f32
+from smoothbit.testing.kernels import activate, attend, delta, gemm, pack, requantize, spmax, spmm, spmm_f32
 from smoothbit.testing.kernels.subject import Subject
 
 OPERATORS: dict[str, CheckList[Subject]] = {
     "spmm": spmm.CHECKS,
     "spmax": spmax.CHECKS,
     "attend": attend.CHECKS,
+    "activate": activate.CHECKS,
     "delta_step": delta.CHECKS,
     "gemm": gemm.CHECKS,
     "requantize": requantize.CHECKS,

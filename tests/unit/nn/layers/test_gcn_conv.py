@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch_geometric.nn import GCNConv
 
+from smoothbit import bypass
 from smoothbit.errors import ArgumentError
 from tests.cases.layer_case import ConvCase, layer_features, layer_graph
 
@@ -36,6 +37,18 @@ class TestQuantGCNConv(ConvCase):
         layer, quantized = self.converted("not-normalised-weighted")
         error = (quantized(x, edge_index, weight - 0.5) - layer(x, edge_index, weight - 0.5)).abs().max()
         assert error < 0.05 * layer(x, edge_index, weight - 0.5).abs().max()
+
+    def test_weights_of_other_kinds(self):
+        layer, quantized = self.converted("weighted")
+        x, (edge_index, weight) = layer_features(), layer_graph()
+        wanted = quantized(x, edge_index, weight)
+        torch.testing.assert_close(quantized(x, edge_index, weight[:, None]), wanted)
+        torch.testing.assert_close(quantized(x, edge_index, weight.double()), wanted)
+        whole = (5 * weight).long()
+        with bypass(quantized):
+            torch.testing.assert_close(quantized(x, edge_index, whole), layer(x, edge_index, whole.float()))
+        with pytest.raises(ArgumentError, match=r"`edge_weight` of QuantGCNConv to be \[200\] \(got \[200, 2\]\)"):
+            quantized(x, edge_index, torch.ones(200, 2))
 
     def test_edge_weights_learn(self):
         _, quantized = self.converted("not-normalised-weighted")
