@@ -38,7 +38,7 @@ RECORD = REPOSITORY / "reproduce" / "pyg" / "accuracy.json"
 PAGE = REPOSITORY / "docs" / "pyg.md"
 WIDTHS = ("float", "int8", "int4", "int2")
 SEEDS = {"Cora": 5, "Photo": 3, "facebook": 3, "PROTEINS": 5, "IMDB-BINARY": 5}
-EPOCHS = {"Cora": (100, 50), "Photo": (50, 30), "facebook": (50, 30), "PROTEINS": (40, 15), "IMDB-BINARY": (40, 15)}
+EPOCHS = {"Cora": (100, 50), "Photo": (50, 30), "facebook": (50, 30), "PROTEINS": (40, 25), "IMDB-BINARY": (40, 25)}
 """Epochs in float32, and for each width below 8 bits."""
 RATES = {"Cora": (0.01, 0.01), "Photo": (0.05, 0.02), "facebook": (0.02, 0.01)}
 """Learning rates likewise; those of graph classification are in `GRAPH_RATES`."""
