@@ -23,12 +23,12 @@ def test_every_registered_layer_has_a_case():
 
 def test_ranges_keep_clear_of_ties():
     """On a grid over [0, 3] at 2 bits halves would lie between two levels; a little wider, none does."""
-    layer = nn.Linear(1, 1)
+    layer = nn.Linear(2, 1)
     quantize_(layer, QuantConfig("minmax", 2, grid="half"))
-    x = torch.arange(7.0)[:, None] / 2
+    x = torch.stack([torch.arange(7.0) / 2, torch.full((7,), 0.5)], dim=1)
     with calibrate(layer):
         layer(x)
-    quantizer = layer.input_quantizer
+    quantizer = layer.input_quantizer.quantizer
     assert not quantizer.has_half_grid
     assert layer.weight_quantizer.has_half_grid
     assert float(quantizer.observer.hi) == 3 * (1 + MARGIN)
