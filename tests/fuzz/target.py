@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,17 @@ from tests.fuzz.seeds import NUM_NODES, adjacency
 
 MAX_WORK = 20_000
 """Channels times steps of a plan that is run; a valid one may ask for years."""
-GRAPH = adjacency()
+MARK = MODEL_FORMAT.encode()
+GRAPH = PreparedGraph(adjacency())
 
 
-def check_file(path: Path) -> str:
+def check_file(path: Path, content: bytes | None = None, *, mmap: bool = True) -> str:
     """Read a file as what it says it is, and run what was read.
+
+    Args:
+        path: File.
+        content: Its bytes where they are known.
+        mmap: Whether it is mapped or copied.
 
     Returns:
         "ran", "not run", or the name of the typed error with what raised it.
@@ -31,9 +38,9 @@ def check_file(path: Path) -> str:
     Raises:
         Exception: whatever is no typed error of smoothbit: a finding.
     """
-    is_model = MODEL_FORMAT.encode() in path.read_bytes()[:4096]
+    is_model = MARK in (path.read_bytes() if content is None else content)[:4096]
     try:
-        read = read_model(path) if is_model else read_graph(path)
+        read = read_model(path, mmap=mmap) if is_model else read_graph(path, mmap=mmap)
     except FormatError as error:
         str(error).encode()
         return type(error).__name__
@@ -53,7 +60,7 @@ def _run_model(packed: PackedModel) -> str:
         return outcome
     for features in _features(widths[0]):
         try:
-            result = Model(packed).run(PreparedGraph(GRAPH), features, num_threads=1)
+            result = Model(packed).run(GRAPH, features, num_threads=1)
         except ArgumentError as error:
             outcome = f"run: {type(error).__name__}"
             continue
@@ -63,6 +70,7 @@ def _run_model(packed: PackedModel) -> str:
     return outcome
 
 
+@lru_cache(maxsize=8)
 def _features(width: int) -> list[Features]:
     dense = np.arange(NUM_NODES * width, dtype=np.float32).reshape(NUM_NODES, width) % 7 - 2
     indptr = np.array([0, 0, 1, 2, 2, 3], np.int64)
