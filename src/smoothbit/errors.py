@@ -15,6 +15,7 @@
     |-- RunError                          a run folder cannot be used or resumed
     |-- PluginError                       an installed plugin cannot be imported, or claims a name that is taken
     |-- MemoryLimitError (MemoryError)    a run needs more memory than there is
+    |-- TimeLimitError (TimeoutError)     a run did not end within its time limit
     |-- InvariantError (AssertionError)   a checked quantizer, propagation or kernel breaks a rule of its family
     |-- WriteError (OSError)              a file cannot be written
     |-- bench.MismatchError               a measured side computes something else than it should
@@ -85,6 +86,10 @@ class PluginError(SmoothbitError):
 
 class MemoryLimitError(SmoothbitError, MemoryError):
     """A run needs more memory than there is."""
+
+
+class TimeLimitError(SmoothbitError, TimeoutError):
+    """A run did not end within its time limit; it was ended between two kernel calls."""
 
 
 class InvariantError(SmoothbitError, AssertionError):
