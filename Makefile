@@ -1,16 +1,20 @@
-# make setup | test | demo | lint | native-test | emulated-test | clean
+# make setup | test | demo | lint | native-test | emulated-test | sanitize | fuzz-native | tidy | clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := .stamps/setup
 CROSS ?= aarch64-linux-gnu-g++
 QEMU ?= qemu-aarch64
+CLANG ?= clang++
+TIDY ?= clang-tidy
+SECONDS ?= 60
 SIMDE ?= /usr/include/simde/x86/avx512.h
 # The cmake of the environment when there is one, else that of the system.
 CMAKE = $(if $(wildcard $(BIN)/cmake),$(BIN)/cmake,cmake)
 NATIVE_SOURCES := $(shell find csrc -type f)
 
-.PHONY: setup test demo lint native-test emulated-test neon-test avx512-test clean
+.PHONY: setup test demo lint native-test emulated-test neon-test avx512-test \
+        sanitize asan-test asan-python-test tsan-test memcheck-test fuzz-native tidy clean
 
 setup: $(STAMP)
 
@@ -31,6 +35,11 @@ lint: setup
 	$(BIN)/ruff check src tests benchmarks examples reproduce
 	$(BIN)/ruff format --check src tests benchmarks examples reproduce
 	$(BIN)/mypy
+
+# Static checks of the C++ sources (.clang-tidy); pip install clang-tidy.
+tidy:
+	$(CMAKE) -S . -B build/tidy -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+	$(TIDY) --quiet -p build/tidy $(filter-out csrc/fuzz/%,$(filter %.cc,$(NATIVE_SOURCES)))
 
 # Every compiled kernel of this machine against the serial ones, without Python.
 native-test:
@@ -54,6 +63,50 @@ neon-test:
 	  $(CMAKE) --build build/neon --target smoothbit_parity && \
 	  $(QEMU) -L /usr/aarch64-linux-gnu build/neon/smoothbit_parity; \
 	else echo "neon-test: skipped, $(CROSS) or $(QEMU) not found (apt install g++-aarch64-linux-gnu qemu-user)"; fi
+
+# Kernels under ASan + UBSan (g++, and clang in fuzz-native), TSan and memcheck: see docs/guarantees.md.
+sanitize: asan-test asan-python-test tsan-test memcheck-test
+
+asan-test:
+	$(CMAKE) -S . -B build/asan -DCMAKE_BUILD_TYPE=Release -DSMOOTHBIT_SANITIZE=address,undefined
+	$(CMAKE) --build build/asan --target smoothbit_parity
+	build/asan/smoothbit_parity
+
+# The parity tests of Python on a module built so; the editable installation steps aside.
+asan-python-test: setup
+	$(CMAKE) -S . -B build/asan -DCMAKE_BUILD_TYPE=Release -DSMOOTHBIT_SANITIZE=address,undefined \
+	  -DPython_EXECUTABLE=$(abspath $(BIN)/python)
+	$(CMAKE) --build build/asan --target _ext
+	mkdir -p build/asan/site && cp -r src/smoothbit build/asan/site/
+	cp build/asan/_ext.*so build/asan/site/smoothbit/kernels/
+	LD_PRELOAD=$$(g++ -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/asan/site \
+	  $(BIN)/python -c "import sys; \
+	    sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in type(f).__module__]; \
+	    import pytest; sys.exit(pytest.main(['-q', 'tests/parity', 'tests/unit/kernels']))"
+
+# Three threads, so that parts of one call run at the same time.
+tsan-test:
+	$(CMAKE) -S . -B build/tsan -DCMAKE_BUILD_TYPE=Release -DSMOOTHBIT_SANITIZE=thread
+	$(CMAKE) --build build/tsan --target smoothbit_parity
+	build/tsan/smoothbit_parity 3 2
+
+# Every eighth length, without the bounds of gemm: memcheck takes 50 times as long.
+memcheck-test:
+	@if command -v valgrind >/dev/null; then \
+	  $(CMAKE) -S . -B build/memcheck -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_FLAGS='-g -DSMOOTHBIT_HEAP_INPUTS=1' && \
+	  $(CMAKE) --build build/memcheck --target smoothbit_parity && \
+	  valgrind --error-exitcode=1 --quiet build/memcheck/smoothbit_parity 1 8; \
+	else echo "memcheck-test: skipped, valgrind not found (apt install valgrind)"; fi
+
+# SECONDS of libFuzzer on the kernels, in runs/fuzz-native: new inputs are kept there, and those of findings.
+fuzz-native:
+	@if command -v $(CLANG) >/dev/null; then \
+	  $(CMAKE) -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=$(CLANG) \
+	    -DSMOOTHBIT_SANITIZE=address,undefined -DSMOOTHBIT_FUZZ=ON && \
+	  $(CMAKE) --build build/fuzz --target smoothbit_fuzz && mkdir -p runs/fuzz-native && \
+	  build/fuzz/smoothbit_fuzz -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=runs/fuzz-native/ \
+	    -print_final_stats=1 runs/fuzz-native; \
+	else echo "fuzz-native: skipped, $(CLANG) not found (apt install clang libclang-rt-14-dev)"; fi
 
 clean:
 	rm -rf build .stamps

@@ -1,6 +1,8 @@
 // Calls, and programs of several calls that run without Python in between.
 #include "call.h"
 
+#include <chrono>
+#include <optional>
 #include <vector>
 
 #include "bind.h"
@@ -13,12 +15,28 @@ class Program {
   explicit Program(nb::list calls) : owner_(calls) {
     for (nb::handle call : calls) calls_.push_back(nb::cast<const Call*>(call));
   }
-  void run() const {
+  // Returns false when the time was over before the last call began. Ctrl-C ends a program between two calls.
+  bool run(std::optional<double> timeout_s) const {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point start = Clock::now();
+    Clock::time_point checked = start;
     nb::gil_scoped_release release;
-    for (const Call* call : calls_) call->run();
+    for (const Call* call : calls_) {
+      const Clock::time_point now = Clock::now();
+      if (timeout_s && std::chrono::duration<double>(now - start).count() >= *timeout_s) return false;
+      if (now - checked >= kSignalInterval) {
+        nb::gil_scoped_acquire acquire;
+        if (PyErr_CheckSignals()) throw nb::python_error();
+        checked = now;
+      }
+      call->run();
+    }
+    return true;
   }
 
  private:
+  static constexpr std::chrono::milliseconds kSignalInterval{50};
+
   nb::list owner_;  // keeps the calls alive
   std::vector<const Call*> calls_;
 };
@@ -30,7 +48,9 @@ void bind_call(nb::module_& module) {
     nb::gil_scoped_release release;
     call.run();
   });
-  nb::class_<Program>(module, "Program").def(nb::init<nb::list>(), nb::arg("calls")).def("run", &Program::run);
+  nb::class_<Program>(module, "Program")
+      .def(nb::init<nb::list>(), nb::arg("calls"))
+      .def("run", &Program::run, nb::arg("timeout_s").none() = nb::none());
 }
 
 }  // namespace smoothbit

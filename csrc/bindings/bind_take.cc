@@ -1,42 +1,12 @@
 // take_rows: rows of any element type, as bytes.
-#include <cstring>
-
 #include "bind.h"
 #include "call.h"
+#include "smoothbit/take.h"
 
 namespace smoothbit {
 namespace {
 
 constexpr int64_t kBytesPerThread = 1 << 20;
-constexpr int64_t kAhead = 16;  // rows between a prefetch and its use
-
-struct TakeArgs {
-  const uint8_t* source;
-  const int32_t* rows;
-  uint8_t* out;
-  int64_t row_bytes;
-  int64_t num_rows;
-};
-
-// kBytes: length of a row that is known here, so that copying it is a move or two; 0 for any other.
-template <int64_t kBytes>
-void take_rows(const TakeArgs& args, int64_t begin, int64_t end) {
-  const int64_t row_bytes = kBytes ? kBytes : args.row_bytes;
-  for (int64_t row = begin; row < end; ++row) {
-    if (row + kAhead < args.num_rows) __builtin_prefetch(args.source + args.rows[row + kAhead] * row_bytes);
-    std::memcpy(args.out + row * row_bytes, args.source + args.rows[row] * row_bytes, static_cast<size_t>(row_bytes));
-  }
-}
-
-void (*take_kernel(int64_t row_bytes))(const TakeArgs&, int64_t, int64_t) {
-  switch (row_bytes) {
-    case 8: return take_rows<8>;
-    case 16: return take_rows<16>;
-    case 32: return take_rows<32>;
-    case 64: return take_rows<64>;
-    default: return take_rows<0>;
-  }
-}
 
 class TakeRowsCall : public Call {
  public:

@@ -104,7 +104,8 @@ void ChannelArena::reset(int64_t num_channels, int max_arrays) {
   const size_t needed = static_cast<size_t>(stride_ * max_arrays + kAlignFloats);
   if (memory_.size() < needed) memory_.resize(needed);
   const uintptr_t address = reinterpret_cast<uintptr_t>(memory_.data());
-  next_ = memory_.data() + (64 - address % 64) % 64 / sizeof(float);
+  const size_t missing_bytes = (64 - address % 64) % 64;
+  next_ = memory_.data() + missing_bytes / sizeof(float);  // NOLINT(bugprone-sizeof-expression): bytes to floats
 }
 
 float* ChannelArena::take() {

@@ -17,18 +17,62 @@
 
 namespace smoothbit {
 
+// Choices from bytes, as long as there are any, then from a generator.
 class Random {
  public:
   explicit Random(uint32_t seed) : engine_(seed) {}
-  int integer(int low, int high) { return low + static_cast<int>(engine_() % static_cast<uint32_t>(high - low + 1)); }
+  Random(const uint8_t* data, size_t size) : engine_(static_cast<uint32_t>(size)), data_(data), end_(data + size) {}
+
+  int integer(int low, int high) {
+    const uint32_t count = static_cast<uint32_t>(high - low) + 1;
+    return low + static_cast<int>(draw(count <= 1 << 8 ? 1 : count <= 1 << 16 ? 2 : 4) % count);
+  }
   float real(float low, float high) {
-    return low + (high - low) * static_cast<float>(engine_() >> 8) * (1.0f / 16777216.0f);
+    if (has_any_float && low < high && integer(0, 3) == 0) return any_float();
+    const uint32_t fraction = end_ - data_ >= 2 ? draw(2) << 8 : engine_() >> 8;
+    return low + (high - low) * static_cast<float>(fraction) * (1.0f / 16777216.0f);
   }
 
+  bool has_any_float = false;  // some reals are NaN, infinite, denormal or huge
+
  private:
+  uint32_t draw(int num_bytes) {
+    if (end_ - data_ < num_bytes) return static_cast<uint32_t>(engine_());
+    uint32_t value = 0;
+    for (int i = 0; i < num_bytes; ++i) value = value << 8 | *data_++;
+    return value;
+  }
+  float any_float() {
+    const uint32_t bits = draw(4);
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    return value;
+  }
+
   std::mt19937 engine_;
+  const uint8_t* data_ = nullptr;
+  const uint8_t* end_ = nullptr;
 };
 
+#if defined(SMOOTHBIT_HEAP_INPUTS)
+// Read-only input of exactly its bytes on the heap: a sanitizer or valgrind sees each byte beside them.
+template <class T>
+class ReadBuffer {
+ public:
+  explicit ReadBuffer(const std::vector<T>& values) : memory_(new uint8_t[offset(values) + values.size() * sizeof(T)]) {
+    data_ = memory_.get() + offset(values);
+    if (!values.empty()) std::memcpy(data_, values.data(), values.size() * sizeof(T));
+  }
+  const T* data() const { return reinterpret_cast<const T*>(data_); }
+
+ private:
+  // Starts anywhere that its type allows.
+  static size_t offset(const std::vector<T>& values) { return values.size() % 16 * sizeof(T); }
+
+  std::unique_ptr<uint8_t[]> memory_;
+  uint8_t* data_;
+};
+#else
 // Read-only input whose last byte is the last byte of a page; the page after it cannot be read.
 template <class T>
 class ReadBuffer {
@@ -58,6 +102,7 @@ class ReadBuffer {
   uint8_t* data_;
   size_t size_;
 };
+#endif
 
 // Output between guard bytes, full of ones before each run.
 class OutputBuffer {

@@ -11,8 +11,9 @@ class TabulatedCase {
  public:
   static constexpr int64_t kNumRows = 240, kNumSources = 37;
 
-  TabulatedCase(Random& random, int bits, int64_t num_channels, int64_t extra, int variant)
-      : random_(random), num_channels_(num_channels), stride_((num_channels * bits + 7) / 8 + extra) {
+  TabulatedCase(Random& random, int bits, int64_t num_channels, int64_t extra, int variant, int64_t num_rows = kNumRows)
+      : random_(random), num_rows_(num_rows), num_channels_(num_channels),
+        stride_((num_channels * bits + 7) / 8 + extra) {
     make_rows(variant);
     source_ = bytes(kNumSources);
     e_.num_channels = num_channels;
@@ -34,7 +35,7 @@ class TabulatedCase {
       term.step = channel(random.real(-0.5f, 0.5f));
       term.offset = channel(random.real(-0.5f, 0.5f));
       term.stride = stride_;
-      term.data = bytes(kNumRows);
+      term.data = bytes(num_rows_);
       if (t == 0) term.row_scale = by_length(0.7f);
     }
     e_.has_relu = variant % 4 == 1;
@@ -42,7 +43,7 @@ class TabulatedCase {
     e_.output = law(bits);
   }
 
-  OutputBuffer make_output() const { return OutputBuffer(kNumRows * stride_); }
+  OutputBuffer make_output() const { return OutputBuffer(num_rows_ * stride_); }
 
   SpmmArgs bind(OutputBuffer& out, int variant) const {
     SpmmArgs args;
@@ -50,7 +51,7 @@ class TabulatedCase {
     args.indices = indices_.front().data();
     args.source = source_;
     args.source_stride = stride_;
-    args.num_rows = kNumRows;
+    args.num_rows = num_rows_;
     args.num_sources = variant % 2 ? kNumSources : int64_t{1} << 40;  // the latter prefetches
     args.epilogue = e_;
     args.epilogue.out = out.data();
@@ -65,7 +66,7 @@ class TabulatedCase {
     std::vector<int32_t> indices;
     indptr_.push_back(0);
     int length = 1;
-    for (int64_t row = 0; row < kNumRows; ++row) {
+    for (int64_t row = 0; row < num_rows_; ++row) {
       // Runs of one length, or a new length in every row.
       if (variant % 2 == 0 || random_.integer(0, 15) == 0) length = kLengths[random_.integer(0, 13)];
       for (int i = 0; i < length; ++i) indices.push_back(random_.integer(0, static_cast<int>(kNumSources) - 1));
@@ -109,7 +110,7 @@ class TabulatedCase {
   }
 
   Random& random_;
-  int64_t num_channels_, stride_;
+  int64_t num_rows_, num_channels_, stride_;
   Epilogue e_;
   const uint8_t* source_ = nullptr;
   std::vector<int64_t> indptr_;

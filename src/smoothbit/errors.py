@@ -16,6 +16,7 @@
     |-- PluginError                       an installed plugin cannot be imported, or claims a name that is taken
     |-- UnsupportedError (TypeError)      a network has something that cannot be quantized or exported
     |-- MemoryLimitError (MemoryError)    a run needs more memory than there is
+    |-- TimeLimitError (TimeoutError)     a run did not end within its time limit
     |-- InvariantError (AssertionError)   a checked quantizer, propagation or kernel breaks a rule of its family
     |-- WriteError (OSError)              a file cannot be written
     |-- bench.MismatchError               a measured side computes something else than it should
@@ -90,6 +91,10 @@ class UnsupportedError(SmoothbitError, TypeError):
 
 class MemoryLimitError(SmoothbitError, MemoryError):
     """A run needs more memory than there is."""
+
+
+class TimeLimitError(SmoothbitError, TimeoutError):
+    """A run did not end within its time limit; it was ended between two kernel calls."""
 
 
 class InvariantError(SmoothbitError, AssertionError):

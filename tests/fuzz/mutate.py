@@ -6,13 +6,14 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from copy import deepcopy
+from random import Random
 from typing import Any
 
 import numpy as np
 
 from tests.fuzz.parts import Parts, join
 
-Rng = np.random.Generator
+Rng = Random
 
 
 def _nested(depth: int) -> list[Any]:
@@ -45,7 +46,7 @@ def mutate(seed: Parts, rng: Rng) -> bytes:
     """Return a file made from a seed by one to four mutations, most of them deep in the layout."""
     parts = seed.copy()
     stage = rng.random()
-    for _ in range(int(rng.integers(1, 4))):
+    for _ in range(rng.randrange(1, 4)):
         with suppress(*BROKEN):
             _pick(rng, TENSOR_CHANGES if rng.random() < 0.3 else DOCUMENT_CHANGES)(parts, rng)
         if stage > 0.75:
@@ -62,7 +63,7 @@ def mutate(seed: Parts, rng: Rng) -> bytes:
 
 
 def _pick(rng: Rng, items: Any) -> Any:
-    return items[int(rng.integers(len(items)))]
+    return items[int(rng.random() * len(items))]
 
 
 def _hostile(rng: Rng, old: object) -> object:
@@ -70,13 +71,13 @@ def _hostile(rng: Rng, old: object) -> object:
     if isinstance(old, bool) and rng.random() < 0.7:
         return not old
     if isinstance(old, int) and rng.random() < 0.6:
-        return old + int(rng.integers(-2, 3))
+        return old + rng.randrange(-2, 3)
     if isinstance(old, float) and rng.random() < 0.6:
         return _pick(rng, NUMBERS)
     if isinstance(old, str) and rng.random() < 0.8:
         return _pick(rng, WORDS)
     if old is None and rng.random() < 0.7:
-        return int(rng.integers(0, 4))
+        return rng.randrange(4)
     return deepcopy(_pick(rng, _pick(rng, (INTEGERS, NUMBERS, WORDS, OTHERS))))
 
 
@@ -110,7 +111,7 @@ def _repeat(parts: Parts, rng: Rng) -> None:
     """Say an item of a list again, or put the value of one field into another."""
     holder, key = _pick(rng, _places(parts.document) or [(parts.metadata, "format")])
     if isinstance(holder, list):
-        holder.insert(int(rng.integers(len(holder) + 1)), deepcopy(holder[key]))
+        holder.insert(rng.randrange(len(holder) + 1), deepcopy(holder[key]))
     else:
         holder[_pick(rng, [*holder, "unknown"])] = deepcopy(holder[key])
 
@@ -128,7 +129,7 @@ def _nullify(parts: Parts, rng: Rng) -> None:
 def _reroute(parts: Parts, rng: Rng) -> None:
     """Let an operation, or the plan, read another value: backward, forward, or its own."""
     k, op = _an_op(parts, rng)
-    target = int(rng.integers(-1, len(parts.document.get("ops", ())) + 2))
+    target = rng.randrange(-1, len(parts.document.get("ops", ())) + 2)
     place = _pick(rng, ("source", "source", "skip", "scores", "embedding"))
     holder = op if place in ("source", "skip") else parts.document
     holder[place] = target if rng.random() < 0.8 else k + 1
@@ -145,7 +146,7 @@ def _resteps(parts: Parts, rng: Rng) -> None:
             op[name] = [_pick(rng, items) for _ in range(steps)]
     name = f"{k}.correction"
     if name in parts.tensors:
-        parts.tensors[name] = rng.choice(FLOATS[:8], (2, steps)).astype(np.float32)
+        parts.tensors[name] = np.float32([rng.choices(FLOATS[:8], k=steps) for _ in range(2)])
 
 
 def _diffuse_fields(parts: Parts, rng: Rng) -> None:
@@ -156,10 +157,10 @@ def _diffuse_fields(parts: Parts, rng: Rng) -> None:
     if rng.random() < 0.5:
         op["coding"] = _pick(rng, WORDS[1:4])
     if rng.random() < 0.3:
-        op["has_relu"] = bool(rng.integers(2))
+        op["has_relu"] = rng.random() < 0.5
     if rng.random() < 0.6 and isinstance(steps, int) and 0 < steps < 100:
         op["has_correction"] = True
-        parts.tensors[f"{k}.correction"] = rng.choice(np.float32([0, 0, 0.5, -1, 3e38]), (2, steps)).astype(np.float32)
+        parts.tensors[f"{k}.correction"] = np.float32([rng.choices((0, 0, 0.5, -1, 3e38), k=steps) for _ in range(2)])
         for name in ("deltas", "delta_aggregates"):
             op[name] = _pick(rng, ([], [None] * steps, [0] * steps, deepcopy(op.get("updates"))))
 
@@ -169,7 +170,7 @@ def _new_op(parts: Parts, rng: Rng) -> None:
     ops = parts.document.get("ops")
     if isinstance(ops, list) and ops:
         op = _pick(rng, ops)
-        ops.insert(int(rng.integers(len(ops) + 1)), deepcopy(op))
+        ops.insert(rng.randrange(len(ops) + 1), deepcopy(op))
 
 
 def _append_op(parts: Parts, rng: Rng) -> None:
@@ -177,10 +178,10 @@ def _append_op(parts: Parts, rng: Rng) -> None:
     ops = parts.document.get("ops")
     if not isinstance(ops, list) or not ops:
         return
-    k = int(rng.integers(len(ops)))
+    k = rng.randrange(len(ops))
     op = deepcopy(ops[k])
     if isinstance(op, dict):
-        op["source"] = len(ops) if rng.random() < 0.7 else int(rng.integers(1, len(ops) + 1))
+        op["source"] = len(ops) if rng.random() < 0.7 else rng.randrange(1, len(ops) + 1)
     for name, array in list(parts.tensors.items()):
         if name.startswith(f"{k}."):
             parts.tensors[f"{len(ops)}.{name.partition('.')[2]}"] = array.copy()
@@ -201,7 +202,7 @@ def _law_run(parts: Parts, rng: Rng) -> None:
     run = _pick(rng, runs)
     if len(run) != 7:
         return
-    place = int(rng.integers(7))
+    place = rng.randrange(7)
     choices: tuple[Any, ...] = (
         (1, 2, 3, 100_000_000), (1, 2, 4, 8, 3), WORDS[4:8], (1, 2, 3, 4, 5, 6, 2**31 - 1),
         (0, 1, 2, 7, 2**31 - 1), (1, 85, 255, 17), (0, 1, 2, 5),
@@ -215,7 +216,7 @@ def _law_run(parts: Parts, rng: Rng) -> None:
 
 def _fit_laws(parts: Parts, runs: list[Any], rng: Rng) -> None:
     """Give the tensors of the laws the lengths that the runs ask for, when those are small."""
-    if not all(len(run) == 7 and isinstance(run[0], int) and isinstance(run[3], int) for run in runs):
+    if not all(len(run) == 7 and all(isinstance(run[k], int) for k in (0, 3, 6)) for run in runs):
         return
     rows = sum(run[0] * run[3] for run in runs)
     phases = sum(run[0] * run[6] for run in runs)
@@ -224,7 +225,7 @@ def _fit_laws(parts: Parts, runs: list[Any], rng: Rng) -> None:
     parts.tensors["scale"] = np.resize(parts.tensors.get("scale", np.float32([0.5])), rows)
     parts.tensors["zero_point"] = np.resize(parts.tensors.get("zero_point", np.uint8([0])), rows)
     if phases:
-        parts.tensors["phase"] = rng.choice(np.float32([0, 0.5, -0.5, 256, -256]), phases).astype(np.float32)
+        parts.tensors["phase"] = np.float32(rng.choices((0, 0.5, -0.5, 256, -256), k=phases))
     else:
         parts.tensors.pop("phase", None)
     parts.document["shifts"] = []
@@ -245,7 +246,7 @@ def _tensor_value(parts: Parts, rng: Rng) -> None:
     array = parts.tensors[_pick(rng, sorted(parts.tensors))].reshape(-1)
     if array.size == 0:
         return
-    place = slice(None) if rng.random() < 0.1 else int(rng.integers(array.size))
+    place = slice(None) if rng.random() < 0.1 else rng.randrange(array.size)
     if array.dtype == np.float32:
         array[place] = _pick(rng, FLOATS)
     else:
@@ -258,7 +259,7 @@ def _tensor_shape(parts: Parts, rng: Rng) -> None:
         return
     name = _pick(rng, sorted(parts.tensors))
     shape = list(parts.tensors[name].shape) or [1]
-    shape[int(rng.integers(len(shape)))] = int(rng.integers(0, 9))
+    shape[rng.randrange(len(shape))] = rng.randrange(9)
     if rng.random() < 0.2:
         shape.append(1)
     parts.tensors[name] = np.resize(parts.tensors[name], shape).astype(parts.tensors[name].dtype)
@@ -293,7 +294,7 @@ def _entry_field(header: dict[str, Any], rng: Rng) -> None:
     if name == "dtype":
         entry[name] = _pick(rng, DTYPES)
     elif entry[name]:
-        k = int(rng.integers(len(entry[name])))
+        k = rng.randrange(len(entry[name]))
         entry[name][k] = _hostile(rng, entry[name][k])
 
 
@@ -341,7 +342,7 @@ def _deep(text: bytes, rng: Rng) -> bytes:
 
 
 def _bad_text(text: bytes, rng: Rng) -> bytes:
-    place = int(rng.integers(len(text)))
+    place = rng.randrange(len(text))
     words = (
         b"\xff",
         b"\xc3",
@@ -356,7 +357,7 @@ def _bad_text(text: bytes, rng: Rng) -> bytes:
         b"\\",
         b"9" * 5000,
     )
-    return text[:place] + _pick(rng, words) + text[place + int(rng.integers(0, 3)) :]
+    return text[:place] + _pick(rng, words) + text[place + rng.randrange(3) :]
 
 
 def _bad_number(text: bytes, rng: Rng) -> bytes:
@@ -377,29 +378,29 @@ TEXT_CHANGES = (_double_key, _deep, _bad_text, _bad_text, _bad_number)
 
 
 def _flip(file: bytes, rng: Rng) -> bytes:
-    array = np.frombuffer(file, np.uint8).copy()
-    places = rng.integers(len(array), size=int(rng.integers(1, 9)))
-    array[places] ^= np.uint8(1) << rng.integers(0, 8, len(places)).astype(np.uint8)
-    return array.tobytes()
+    changed = bytearray(file)
+    for _ in range(rng.randrange(1, 9)):
+        changed[rng.randrange(len(changed))] ^= 1 << rng.randrange(8)
+    return bytes(changed)
 
 
 def _cut(file: bytes, rng: Rng) -> bytes:
-    return file[: int(rng.integers(len(file)))]
+    return file[: rng.randrange(len(file))]
 
 
 def _grow(file: bytes, rng: Rng) -> bytes:
-    return file + bytes(int(rng.integers(1, 40)))
+    return file + bytes(rng.randrange(1, 40))
 
 
 def _length(file: bytes, rng: Rng) -> bytes:
     wrong = int(
-        _pick(rng, (0, 1, 2, len(file), len(file) - 8, 10**8, 10**8 + 1, 2**63, 2**64 - 1, int(rng.integers(4000))))
+        _pick(rng, (0, 1, 2, len(file), len(file) - 8, 10**8, 10**8 + 1, 2**63, 2**64 - 1, rng.randrange(4000)))
     )
     return wrong.to_bytes(8, "little") + file[8:]
 
 
 def _splice(file: bytes, rng: Rng) -> bytes:
-    first, last = sorted(rng.integers(len(file), size=2).tolist())
+    first, last = sorted((rng.randrange(len(file)), rng.randrange(len(file))))
     return file[:first] + file[last:] if rng.random() < 0.5 else file[:last] + file[first:]
 
 

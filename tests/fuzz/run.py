@@ -6,6 +6,8 @@ Each process works in children that are forked for a while, so that a crash ends
 from __future__ import annotations
 
 import argparse
+import gc
+import json
 import os
 import resource
 import shutil
@@ -15,8 +17,7 @@ import traceback
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-
-import numpy as np
+from random import Random
 
 from tests.fuzz.mutate import mutate
 from tests.fuzz.seeds import load_seeds
@@ -31,8 +32,8 @@ def inputs(seed: int, first: int, count: int) -> Iterator[bytes]:
     """Yield the mutations of numbers `first` and up; each depends on its number and `seed` alone."""
     seeds = load_seeds()
     for number in range(first, first + count):
-        rng = np.random.default_rng([seed, number])
-        yield mutate(seeds[int(rng.integers(len(seeds)))], rng)
+        rng = Random((seed << 40) + number)
+        yield mutate(rng.choice(seeds), rng)
 
 
 def fuzz(seed: int, first: int, count: int, deadline: float, work: Path, save: Path) -> tuple[Counter[str], int]:
@@ -40,13 +41,13 @@ def fuzz(seed: int, first: int, count: int, deadline: float, work: Path, save: P
     outcomes: Counter[str] = Counter()
     findings, path = 0, work / "current"
     known: set[str] = set()
-    for content in inputs(seed, first, count):
+    for number, content in enumerate(inputs(seed, first, count), first):
         if time.monotonic() > deadline:
             break
         path.write_bytes(content)
         before = _peak_bytes()
         try:
-            outcome = check_file(path)
+            outcome = check_file(path, content, mmap=number % 4 == 0)
             if _peak_bytes() - before > MEMORY_BYTES:
                 raise MemoryError(f"{_peak_bytes() - before} bytes for a file of {len(content)}")
         except Exception as error:
@@ -59,6 +60,8 @@ def fuzz(seed: int, first: int, count: int, deadline: float, work: Path, save: P
                 (save / f"{place}.txt").write_text(traceback.format_exc())
             findings += 1
         outcomes[outcome] += 1
+        if number % 1000 == 0:
+            gc.collect()
     return outcomes, findings
 
 
@@ -72,43 +75,61 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0, help="Number of the first mutation.")
-    parser.add_argument("--save", type=Path, required=True, help="Folder for files of findings.")
+    parser.add_argument("--save", type=Path, required=True, help="Folder for files of findings and the report.")
     options = parser.parse_args()
     options.save.mkdir(parents=True, exist_ok=True)
     deadline = time.monotonic() + options.seconds
     total: Counter[str] = Counter()
-    crashes, first = 0, options.first
+    crashes, growth, first = 0, 0, options.first
+    gc.disable()  # children collect now and then; what is loaded here stays out of it
+    gc.freeze()
     with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
         work = Path(folder)
         while time.monotonic() < deadline:
-            crashes += _in_child(options.seed, first, deadline, work, options.save)
+            counted, child_growth, has_crashed = _in_child(options.seed, first, deadline, work, options.save)
+            total += counted
+            crashes += has_crashed
+            growth = max(growth, child_growth)
             first += EXECUTIONS_PER_CHILD
-            counted = (work / "outcomes").read_text().split("\n") if (work / "outcomes").exists() else []
-            total.update({line.rpartition(" ")[0]: int(line.rpartition(" ")[2]) for line in counted if line})
-    for outcome, count in total.most_common():
-        print(f"{count:>10,}  {outcome}")
-    print(f"{total.total():>10,}  executions, crashes of the process: {crashes}, next --first {first}")
+            report = _report(total, crashes, growth, options.first, first)
+            (options.save / f"report-{options.seed}-{options.first}").write_text(report)
+    print(report, end="")
     return int(crashes > 0 or any(outcome.startswith("FINDING") for outcome in total))
 
 
-def _in_child(seed: int, first: int, deadline: float, work: Path, save: Path) -> int:
-    """Fuzz in a forked child; return whether it died, its file saved."""
-    (work / "outcomes").unlink(missing_ok=True)
+def _report(total: Counter[str], crashes: int, growth: int, begin: int, end: int) -> str:
+    lines = [f"{count:>12,}  {outcome}" for outcome, count in total.most_common()]
+    lines += [
+        f"{total.total():>12,}  executions (--first {begin} to {end}), crashes of the process: {crashes}",
+        f"{growth:>12,}  bytes: most that a process of {EXECUTIONS_PER_CHILD:,} executions grew by",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _in_child(seed: int, first: int, deadline: float, work: Path, save: Path) -> tuple[Counter[str], int, bool]:
+    """Fuzz in a forked child; return outcomes, bytes it grew by, and whether it died, its file saved."""
+    read_end, write_end = os.pipe()
     child = os.fork()
     if child == 0:
         try:
+            before = _peak_bytes()
             outcomes, _ = fuzz(seed, first, EXECUTIONS_PER_CHILD, deadline, work, save)
-            (work / "outcomes").write_text("".join(f"{name} {count}\n" for name, count in outcomes.items()))
+            os.write(write_end, json.dumps([outcomes, _peak_bytes() - before]).encode())
         except BaseException:
             traceback.print_exc()
             os._exit(1)
         os._exit(0)
+    os.close(write_end)
+    with os.fdopen(read_end) as pipe:
+        answer = pipe.read()
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
         shutil.copy(work / "current", save / f"crash-{first}-{os.WTERMSIG(status)}")
-    elif status:
+        return Counter(), 0, True
+    if status:
         raise RuntimeError(f"The fuzzer itself failed at --first {first}; see the traceback above.")
-    return int(os.WIFSIGNALED(status))
+    outcomes, growth = json.loads(answer)
+    return Counter(outcomes), growth, False
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -19,11 +20,18 @@ from tests.fuzz.seeds import NUM_NODES, adjacency
 
 MAX_WORK = 20_000
 """Channels times steps of a plan that is run; a valid one may ask for years."""
-GRAPH = adjacency()
+MARK = MODEL_FORMAT.encode()
+EDGES = adjacency()
+GRAPH = PreparedGraph(EDGES, graph_ids=np.arange(NUM_NODES) % 2, relations=np.arange(EDGES.num_entries) % 2)
 
 
-def check_file(path: Path) -> str:
+def check_file(path: Path, content: bytes | None = None, *, mmap: bool = True) -> str:
     """Read a file as what it says it is, and run what was read.
+
+    Args:
+        path: File.
+        content: Its bytes where they are known.
+        mmap: Whether it is mapped or copied.
 
     Returns:
         "ran", "not run", or the name of the typed error with what raised it.
@@ -31,9 +39,9 @@ def check_file(path: Path) -> str:
     Raises:
         Exception: whatever is no typed error of smoothbit: a finding.
     """
-    is_model = MODEL_FORMAT.encode() in path.read_bytes()[:4096]
+    is_model = MARK in (path.read_bytes() if content is None else content)[:4096]
     try:
-        read = read_model(path) if is_model else read_graph(path)
+        read = read_model(path, mmap=mmap) if is_model else read_graph(path, mmap=mmap)
     except FormatError as error:
         str(error).encode()
         return type(error).__name__
@@ -52,11 +60,10 @@ def _run_model(packed: PackedModel) -> str:
     widths = [value.width for value in values]
     if sum(width * count for width, count in zip(widths, steps, strict=True)) > MAX_WORK:
         return outcome
-    prepared = PreparedGraph(GRAPH, graph_ids=np.arange(NUM_NODES) % 2, relations=np.arange(GRAPH.num_entries) % 2)
     rows = {"nodes": NUM_NODES, "graphs": 2}[values[plan.scores - 1].domain]
     for features in _features(widths[0]):
         try:
-            result = Model(packed).run(prepared, features, num_threads=1)
+            result = Model(packed).run(GRAPH, features, num_threads=1)
         except ArgumentError as error:
             outcome = outcome if outcome == "ran" else f"run: {type(error).__name__}"
             continue
@@ -66,6 +73,7 @@ def _run_model(packed: PackedModel) -> str:
     return outcome
 
 
+@lru_cache(maxsize=8)
 def _features(width: int) -> list[Features]:
     dense = np.arange(NUM_NODES * width, dtype=np.float32).reshape(NUM_NODES, width) % 7 - 2
     indptr = np.array([0, 0, 1, 2, 2, 3], np.int64)

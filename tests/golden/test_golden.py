@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from smoothbit.formats import read_graph, read_model
+from smoothbit.formats.graph_file import GRAPH_FORMAT, GRAPH_VERSION
+from smoothbit.formats.packed_model import MODEL_FORMAT, MODEL_VERSION
 from tests.golden import make_golden
 from tests.unit.formats.comparison import same
 
@@ -75,6 +77,15 @@ def law_numbers(law):
 @pytest.mark.parametrize("name", READERS)
 def test_file_holds_what_make_golden_makes(name):
     assert same(READERS[name](FOLDER / f"{name}.smoothbit"), getattr(make_golden, name)())
+
+
+@pytest.mark.parametrize(
+    ("file_format", "newest"), [(MODEL_FORMAT, MODEL_VERSION), (GRAPH_FORMAT, GRAPH_VERSION)], ids=["model", "graph"]
+)
+def test_each_version_of_a_format_has_a_file(file_format, newest):
+    kept = [metadata for metadata, _ in map(decode, READERS) if metadata["format"] == file_format]
+    major, minor = map(int, newest.split("."))
+    assert {metadata["format_version"] for metadata in kept} == {f"{major}.{k}" for k in range(minor + 1)}
 
 
 def test_make_golden_writes_the_committed_bytes(tmp_path):

@@ -330,10 +330,10 @@ inline __attribute__((noinline)) void finish_row_avx2(const Epilogue& e, int64_t
                                                       const Sum* sums, float row_term) {
   int64_t i = e.is_simple ? finish_simple_avx2(e, row, begin, count, sums, row_term) : 0;
   for (; i + 32 <= count; i += 32)
-    finish_chunk_avx2<4>(e, RowPlaceAvx2<4>{row, begin + i, 8, row_term}, sums + i);
+    finish_chunk_avx2<4>(e, RowPlaceAvx2<4>{row, begin + i, 8, row_term}, sums_at(sums, i));
   for (; i < count; i += 8) {
     const int valid = static_cast<int>(count - i < 8 ? count - i : 8);
-    finish_chunk_avx2<1>(e, RowPlaceAvx2<1>{row, begin + i, valid, row_term}, sums + i);
+    finish_chunk_avx2<1>(e, RowPlaceAvx2<1>{row, begin + i, valid, row_term}, sums_at(sums, i));
   }
 }
 

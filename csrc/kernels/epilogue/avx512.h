@@ -198,10 +198,10 @@ template <class Sum>
 inline __attribute__((noinline)) void finish_row_avx512(const Epilogue& e, int64_t row, int64_t begin,
                                                         int64_t count, const Sum* sums, float row_term) {
   int64_t i = 0;
-  for (; i + 64 <= count; i += 64) finish_chunk_avx512<4>(e, row, begin + i, 16, sums + i, row_term);
+  for (; i + 64 <= count; i += 64) finish_chunk_avx512<4>(e, row, begin + i, 16, sums_at(sums, i), row_term);
   for (; i < count; i += 16) {
     const int64_t rest = count - i < 16 ? count - i : 16;
-    finish_chunk_avx512<1>(e, row, begin + i, rest, sums + i, row_term);
+    finish_chunk_avx512<1>(e, row, begin + i, rest, sums_at(sums, i), row_term);
   }
 }
 

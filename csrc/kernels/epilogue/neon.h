@@ -169,8 +169,8 @@ template <class Sum>
 inline __attribute__((noinline)) void finish_row_neon(const Epilogue& e, int64_t row, int64_t begin,
                                                       int64_t count, const Sum* sums, float row_term) {
   int64_t i = 0;
-  for (; i + 8 <= count; i += 8) finish_octet_neon(e, row, begin + i, 8, sums + i, row_term);
-  if (i < count) finish_octet_neon(e, row, begin + i, count - i, sums + i, row_term);
+  for (; i + 8 <= count; i += 8) finish_octet_neon(e, row, begin + i, 8, sums_at(sums, i), row_term);
+  if (i < count) finish_octet_neon(e, row, begin + i, count - i, sums_at(sums, i), row_term);
 }
 
 }  // namespace

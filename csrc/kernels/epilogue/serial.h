@@ -71,6 +71,12 @@ inline float epilogue_value_serial(const Epilogue& e, int64_t row, int64_t chann
   return epilogue_of_terms_serial(e, y, terms, e.output_row_scale ? e.output_row_scale[row] : 1.0f);
 }
 
+// `sums + i`, or null where an epilogue has no sums: null plus an offset is undefined.
+template <class Sum>
+inline const Sum* sums_at(const Sum* sums, int64_t i) {
+  return sums ? sums + i : nullptr;
+}
+
 // Zeroes what lies between the last code of an output row and its stride.
 inline void clear_row_padding_serial(const Epilogue& e, int64_t row) {
   if (!e.output.num_bits) return;

@@ -66,7 +66,8 @@ SMOOTHBIT_INLINE void simple_chunks_avx2(const Epilogue& e, int64_t row, int64_t
                                          float row_term) {
   const SimpleRowAvx2 constants(e, row, row_term);
   const Term& term = e.terms[0];
-  const uint8_t* bytes = static_cast<const uint8_t*>(term.data) + row * term.stride + begin * kBits / 8;
+  const uint8_t* bytes = nullptr;
+  if constexpr (kHasTerm) bytes = static_cast<const uint8_t*>(term.data) + row * term.stride + begin * kBits / 8;
   uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride + begin * kBits / 8;
   for (int64_t i = 0; i < count; i += 32) {
     __m256i term_codes[4], codes[4];

@@ -318,7 +318,7 @@ void sum_block(const SpmmArgs& args, const Block<kBits>& block, int64_t row, int
       const Segment<kBits>& segment = block.segments[s];
       const Rows rows{args.source + segment.byte_begin, args.source_stride, args.indices, prefetch_end,
                       segment.readable};
-      segment.gather(rows, from, to, narrow + segment.byte_begin * 8 / kBits - block.channel);
+      segment.gather(rows, from, to, narrow + (segment.byte_begin * 8 / kBits - block.channel));
     }
   };
   if (end - begin <= kFlushRows) {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,7 +14,7 @@ from smoothbit.data.splits import make_split
 from smoothbit.errors import DatasetError, ShapeError
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
-from smoothbit.typing import Int64Array
+from smoothbit.typing import AnyArray, Int64Array
 
 Metric = Literal["accuracy", "roc_auc"]
 
@@ -70,6 +72,23 @@ class Dataset:
     def num_features(self) -> int:
         """Number of feature columns F."""
         return self.features.num_features
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of graph, features, labels and published splits, as hexadecimal digits."""
+        matrix = self.features.matrix
+        parts: list[AnyArray | None] = [self.adjacency.indptr, self.adjacency.indices, self.labels]
+        parts += [matrix.indptr, matrix.indices, matrix.values] if isinstance(matrix, CSR) else [matrix]
+        parts.append(self.features.row_scale)
+        parts += [mask for split in self.public_splits for mask in (split.train, split.val, split.test)]
+        total = hashlib.sha256()
+        for array in parts:
+            if array is None:
+                total.update(b"none")
+            else:
+                total.update(f"{array.dtype}{array.shape}".encode())
+                total.update(np.ascontiguousarray(array).data)
+        return total.hexdigest()
 
     def split(self, name: str | None = None, seed: int = 0) -> Split:
         """Return a split by name.

@@ -14,6 +14,7 @@ from smoothbit.engine.runner import Result, run_plan, takes_sparse_features
 from smoothbit.engine.session import Session
 from smoothbit.formats.packed_model import PackedModel, read_model
 from smoothbit.formats.schema import FeaturesOp, ModelInfo, Plan
+from smoothbit.kernels import time_limit
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from smoothbit.typing import AnyArray
@@ -65,6 +66,7 @@ class Model:
         *,
         num_threads: int | None = None,
         has_trace: bool = False,
+        timeout_s: float | None = None,
     ) -> Result:
         """Compute class scores for every node.
 
@@ -76,6 +78,8 @@ class Model:
             num_threads: Threads inside each kernel; None for $SMOOTHBIT_NUM_THREADS or all cores.
                 The result does not depend on it.
             has_trace: Whether to keep each quantized stage in `Result.trace`.
+            timeout_s: Time limit, seconds, or None. The run ends between two kernel calls, each of which is at
+                most one step over the whole graph, and so it does at Ctrl-C.
 
         Returns:
             Scores [N, C] float32, labels [N] int64, packed embeddings.
@@ -84,9 +88,11 @@ class Model:
             ShapeError: sizes of graph, features and model do not fit.
             ArgumentError: an int32 accumulator could overflow on this graph.
             MemoryLimitError: the values of the run are larger than the free memory.
+            TimeLimitError: the run did not end within `timeout_s`.
         """
-        prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
-        return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
+        with time_limit(timeout_s):
+            prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
+            return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
 
     def session(self, graph: CSR | PreparedGraph, features: Features, *, num_threads: int | None = None) -> Session:
         """Bind the model to a graph and feature arrays, for repeated runs without preparation.

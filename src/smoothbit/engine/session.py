@@ -8,7 +8,7 @@ from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
 from smoothbit.formats.schema import Plan
-from smoothbit.kernels import recording
+from smoothbit.kernels import recording, time_limit
 from smoothbit.numerics.features import Features
 
 
@@ -37,12 +37,19 @@ class Session:
             self._result = self._again()
         self._program = recorder.program()
 
-    def run(self) -> Result:
+    def run(self, timeout_s: float | None = None) -> Result:
         """Return scores, labels and embedding for what the feature arrays hold now.
 
         The arrays of the result are overwritten by the next run; copy what must stay.
+
+        Args:
+            timeout_s: As in `Model.run`; the session can be used again after it.
+
+        Raises:
+            TimeLimitError: the run did not end within `timeout_s`.
         """
-        if self._program is None:
-            return self._again()
-        self._program()
+        with time_limit(timeout_s):
+            if self._program is None:
+                return self._again()
+            self._program()
         return Result(self._result.scores, self._result.embedding)

@@ -152,15 +152,16 @@ class TensorShelf:
         Raises:
             TensorError: missing, or of another dtype or shape.
         """
-        wanted = f"{np.dtype(dtype)} {list(shape)}"
-        if name not in self._unread:
-            raise TensorError(expected(f"tensor {name}", wanted, "nothing"))
-        array = self._unread.pop(name)
-        fits = len(array.shape) == len(shape) and all(
-            want in (-1, got) for want, got in zip(shape, array.shape, strict=True)
+        array = self._unread.pop(name, None)
+        fits = (
+            array is not None
+            and array.dtype == dtype
+            and len(array.shape) == len(shape)
+            and all(want in (-1, got) for want, got in zip(shape, array.shape, strict=True))
         )
-        if array.dtype != dtype or not fits:
-            raise TensorError(expected(f"tensor {name}", wanted, f"{array.dtype} {list(array.shape)}"))
+        if array is None or not fits:
+            got = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+            raise TensorError(expected(f"tensor {name}", f"{np.dtype(dtype)} {list(shape)}", got))
         return array
 
     def take_finite(self, name: str, shape: tuple[int, ...]) -> AnyArray:

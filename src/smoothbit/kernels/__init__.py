@@ -49,6 +49,7 @@ from smoothbit.kernels.program import Recorder as Recorder
 from smoothbit.kernels.program import pass_by as pass_by
 from smoothbit.kernels.program import perform as perform
 from smoothbit.kernels.program import recording as recording
+from smoothbit.kernels.program import time_limit as time_limit
 from smoothbit.numerics import packing
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import packed_row_bytes
@@ -87,6 +88,7 @@ __all__ = [
     "spmm",
     "spmm_f32",
     "take_rows",
+    "time_limit",
     "unpack",
 ]
 

@@ -1,14 +1,16 @@
-"""Programs: the kernel calls of a computation, recorded once and run again without preparing anything."""
+"""Kernel calls: performed under a time limit, recorded, and run again as programs without preparing anything."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
+from smoothbit.errors import ArgumentError, TimeLimitError
 from smoothbit.kernels import isa
 from smoothbit.typing import Float32Array, UInt8Array
 
@@ -57,48 +59,113 @@ class Recorder:
         """
         if not self.is_complete or not self.calls:
             return None
-        steps: list[Call] = []
+        steps: list[tuple[bool, Any]] = []
         for is_native, neighbours in groupby(self.calls, _is_native):
             calls = list(neighbours)
-            steps += [isa.extension().Program(calls)] if is_native else calls
+            steps += [(True, isa.extension().Program(calls))] if is_native else [(False, call) for call in calls]
 
         def run() -> None:
-            for step in steps:
-                step.run()
+            limit = _thread.limit
+            for is_native, step in steps:
+                if not is_native:
+                    check_time()
+                    step.run()
+                elif limit is None:
+                    step.run()
+                elif not step.run(limit.seconds_left()):
+                    raise limit.error()
 
         return run
 
 
-class _Recording(threading.local):
+@dataclass(frozen=True)
+class _Limit:
+    seconds: float
+    deadline: float
+
+    def seconds_left(self) -> float:
+        return self.deadline - time.monotonic()
+
+    def error(self) -> TimeLimitError:
+        return TimeLimitError(
+            f"Expected the run to end within {self.seconds} s (got {self.seconds - self.seconds_left():.3f} s). "
+            "Raise `timeout_s`, use more threads, or a model of fewer steps."
+        )
+
+
+class _Thread(threading.local):
     recorder: Recorder | None = None
+    limit: _Limit | None = None
 
 
-_recording = _Recording()
+_thread = _Thread()
 
 
 @contextmanager
 def recording() -> Iterator[Recorder]:
     """Record the calls that this thread makes in the ``with`` block; they still do their work."""
-    outer, recorder = _recording.recorder, Recorder()
-    _recording.recorder = recorder
+    outer, recorder = _thread.recorder, Recorder()
+    _thread.recorder = recorder
     try:
         yield recorder
     finally:
-        _recording.recorder = outer
+        _thread.recorder = outer
+
+
+@contextmanager
+def time_limit(timeout_s: float | None) -> Iterator[None]:
+    """Begin no call of this thread in the ``with`` block when `timeout_s` seconds are over; None for no limit.
+
+    A call that has begun ends. Between two calls nothing is held: threads are idle, and outputs may be written again.
+
+    Raises:
+        ArgumentError: `timeout_s` is not > 0.
+        TimeLimitError: the time was over before the last call began.
+    """
+    if timeout_s is not None and not timeout_s > 0:
+        raise ArgumentError(f"Expected `timeout_s` to be > 0 (got {timeout_s}). Use None for no limit.")
+    outer = _thread.limit
+    if timeout_s is not None:
+        _thread.limit = _Limit(timeout_s, time.monotonic() + timeout_s)
+    try:
+        yield
+    finally:
+        _thread.limit = outer
+
+
+def check_time() -> None:
+    """Refuse to go on when the time of this thread is over.
+
+    Raises:
+        TimeLimitError: it is.
+    """
+    limit = _thread.limit
+    if limit is not None and limit.seconds_left() <= 0:
+        raise limit.error()
 
 
 def perform(call: Call, out: Out) -> Out:
-    """Run `call`, which writes into `out`, note it when somebody records, and return `out`."""
-    if _recording.recorder is not None:
-        _recording.recorder.calls.append(call)
+    """Run `call`, which writes into `out`, note it when somebody records, and return `out`.
+
+    Raises:
+        TimeLimitError: the time of this thread is over.
+    """
+    check_time()
+    if _thread.recorder is not None:
+        _thread.recorder.calls.append(call)
     call.run()
     return out
 
 
 def pass_by() -> None:
-    """Tell who records that something was computed that no call repeats."""
-    if _recording.recorder is not None:
-        _recording.recorder.is_complete = False
+    """Tell who records that something is computed that no call repeats.
+
+    Raises:
+        TimeLimitError: the time of this thread is over.
+    """
+    check_time()
+    if _thread.recorder is not None:
+        _thread.recorder.is_complete = False
 
 
 def _is_native(call: Call) -> bool:

@@ -22,6 +22,7 @@ from smoothbit.train.run_folder import (
     CHECKPOINT_FILE,
     RECORD_FILE,
     check_same,
+    claim_data,
     config_key,
     read_record,
     seed_folder,
@@ -96,12 +97,13 @@ def torch_threads(count: int) -> Iterator[None]:
 def _take_teacher(config: TrainConfig, task: Task, seed: int, folder: Path, teachers: Path, seconds: float) -> None:
     """Put the end of the float32 phase into `folder` as a checkpoint: the shared one, trained first if it is missing.
 
-    When another process trains it at this moment, do nothing: this run then trains its own.
+    When another process trains it at this moment, or it is of other data, do nothing: this run then trains its own.
     """
     alone = teacher_config(config)
     shared = seed_folder(teachers / config_key(alone), seed)
     try:
         with folder_lock(shared):
+            claim_data(shared, task.dataset)
             trainer = Trainer(alone, task, seed)
             _run(trainer, shared, seed, None, seconds, config.warm_up)
     except RunError:

@@ -12,7 +12,7 @@ from smoothbit.train.config import TrainConfig
 from smoothbit.train.lock import folder_lock
 from smoothbit.train.loop import Progress, fit
 from smoothbit.train.records import summarise_records, write_json
-from smoothbit.train.run_folder import SUMMARY_FILE, claim_folder
+from smoothbit.train.run_folder import SUMMARY_FILE, claim_data, claim_folder
 
 
 def train_run(
@@ -38,7 +38,7 @@ def train_run(
 
     Raises:
         ArgumentError: no seed.
-        RunError: the folder holds another recipe, or another process uses it.
+        RunError: the folder holds another recipe or a run on other data, or another process uses it.
     """
     if not seeds:
         raise ArgumentError("Expected `seeds` to hold at least one seed (got none). Use --seeds 1.")
@@ -46,6 +46,7 @@ def train_run(
     dataset = dataset or load_dataset(config.dataset, config.data_root)
     with folder_lock(run_dir):
         claim_folder(run_dir, config)
+        claim_data(run_dir, dataset)
         records = [fit(config, dataset, run_dir, seed, progress, teachers=teachers) for seed in seeds]
         summary = {"config": config.to_json(), **summarise_records(records, config.num_threads)}
         write_json(run_dir / SUMMARY_FILE, summary)

@@ -1,6 +1,7 @@
 """Layout of a run folder, and how a run is read back.
 
     <run>/config.json                          the recipe
+    <run>/data.json                            name and checksum of the data set
     <run>/seed-<i>/checkpoint.safetensors      state of training, to resume from
     <run>/seed-<i>/best.safetensors            selected state and all it takes to rebuild the network
     <run>/seed-<i>/record.json                 result; written last: a seed that has one is done
@@ -17,6 +18,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from smoothbit.data import Dataset
 from smoothbit.errors import ArgumentError, RunError
 from smoothbit.nn import MODELS, Network
 from smoothbit.train.checkpoint import read_checkpoint, write_checkpoint
@@ -25,6 +27,7 @@ from smoothbit.train.records import Record, best_seed, write_json
 from smoothbit.train.trainer import Trainer
 
 CONFIG_FILE = "config.json"
+DATA_FILE = "data.json"
 SUMMARY_FILE = "summary.json"
 CHECKPOINT_FILE = "checkpoint.safetensors"
 BEST_FILE = "best.safetensors"
@@ -53,6 +56,25 @@ def claim_folder(run_dir: Path, config: TrainConfig) -> None:
         check_same(config, read_config(run_dir), run_dir)
     else:
         write_json(path, config.to_json())
+
+
+def claim_data(run_dir: Path, dataset: Dataset) -> None:
+    """Write the checksum of the data into a run folder that has none, or check that it is still the same.
+
+    Raises:
+        RunError: the folder holds a run on other data.
+    """
+    path = run_dir / DATA_FILE
+    if not path.exists():
+        write_json(path, {"dataset": dataset.name, "sha256": dataset.digest})
+        return
+    stored = read_json(path)
+    if not isinstance(stored, dict) or stored.get("sha256") != dataset.digest:
+        known = stored.get("sha256") if isinstance(stored, dict) else stored
+        raise RunError(
+            f"Expected data set {dataset.name} to be what it was when {run_dir} was begun, SHA-256 {known} "
+            f"(got {dataset.digest}). Restore its files, or use another folder."
+        )
 
 
 def check_same(config: TrainConfig, stored: TrainConfig, folder: Path) -> None:

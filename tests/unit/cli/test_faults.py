@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -39,7 +40,7 @@ TRAIN = [
 
 SERVER = """
 import contextlib, io, os, sys
-from smoothbit.cli import export, predict, train
+from smoothbit.cli import compare, export, predict, train
 from smoothbit.cli.main import main
 with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
     main(sys.argv[1:])  # what is imported at the first training
@@ -131,6 +132,35 @@ def test_full_disk(run: Run, trained: Path, tmp_path: Path, command: str, is_rep
     assert not is_replaced or (tmp_path / name).read_text() == "old"
 
 
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A full file system of 4 MB that holds an old file."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    words = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(disk)]
+    if shutil.which("mount") is None or subprocess.run(words, capture_output=True, check=False).returncode != 0:
+        pytest.skip("may not mount a file system")
+    (disk / "file").write_text("old")
+    with suppress(OSError):
+        (disk / "ballast").write_bytes(bytes(5_000_000))
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("command", ["export", "predict", "json"])
+def test_disk_that_is_full(run: Run, trained: Path, full_disk: Path, command: str) -> None:
+    """A real one, where this machine lets us make it; the command goes on once there is room."""
+    words = _commands(trained, full_disk)[command]
+    outcome = run(*words)
+    assert outcome.code == 1
+    assert f"Expected {full_disk / 'file'} to be writable (got No space left on device). Free space" in outcome.err
+    assert sorted(path.name for path in full_disk.iterdir()) == ["ballast", "file"]
+    assert (full_disk / "file").read_text() == "old"
+    (full_disk / "ballast").unlink()
+    assert run(*words).code == 0
+    assert (full_disk / "file").read_bytes() != b"old"
+
+
 @pytest.mark.parametrize("command", ["export", "predict", "report", "json"])
 def test_folder_that_cannot_be(run: Run, trained: Path, tmp_path: Path, command: str) -> None:
     """A file where the folder should be: root, whom no mode stops, is refused too."""
@@ -180,22 +210,51 @@ def test_killed_command_leaves_the_old_file_or_the_new_one(
     assert (out / "file").read_bytes() == contents[0]
 
 
+SMALL = ["--warm-epochs", "1", "--hidden", "8", "--steps", "2", "--threads", "1", "--seeds", "2"]
+REPEATED = {
+    "train": ["train", "--dataset", "digits", "--bits", "2", "--epochs", "20", *SMALL],
+    "compare": ["compare", "--datasets", "digits", "--bits", "32,2", "--epochs", "10", "--budget", "0", *SMALL],
+}
+
+
 @pytest.mark.slow
-def test_training_killed_again_and_again_gives_the_same_record(server: Server, tmp_path: Path) -> None:
-    words = [*TRAIN, "--epochs", "20", "--seeds", "2", "--out"]
+@pytest.mark.parametrize("command", REPEATED)
+def test_training_killed_again_and_again_gives_the_same_records(server: Server, tmp_path: Path, command: str) -> None:
+    words = [*REPEATED[command], "--out"]
     start = time.perf_counter()
     assert server.run(*words, tmp_path / "whole") == 0
     seconds = time.perf_counter() - start
-    rng, killed = np.random.default_rng(0), 0
+    wanted = _records(tmp_path / "whole")
+    assert len(wanted) == (2 if command == "train" else 4)
+    rng, killed, done = np.random.default_rng(0), 0, 0
     for _ in range(KILLS):
+        before = _records(tmp_path / "killed")
         killed += server.run(*words, tmp_path / "killed", kill_after=rng.uniform(0, seconds)) == signal.SIGKILL
+        after = _records(tmp_path / "killed")
+        assert before.items() <= after.items(), "a finished record was lost or changed"
+        for path in (tmp_path / "killed").rglob("*.safetensors"):
+            read_checkpoint(path)
+        if len(after) == len(wanted):  # begin anew, so that each kill meets work
+            assert _without_time(after) == _without_time(wanted)
+            shutil.rmtree(tmp_path / "killed")
+            done += 1
     assert killed > 0
-    assert server.run(*words, tmp_path / "killed") == 0
-    for seed in range(2):
-        records = [
-            json.loads((tmp_path / run / f"seed-{seed}" / "record.json").read_text()) for run in ("whole", "killed")
-        ]
-        assert {**records[0], "seconds": 0} == {**records[1], "seconds": 0}
+    status = server.run(*words, tmp_path / "killed")
+    assert status == 0, [path.read_text() for path in (tmp_path / "killed").glob("*.json")]
+    assert _without_time(_records(tmp_path / "killed")) == _without_time(wanted)
+    print(f"{command}: {killed} of {KILLS} runs were killed before they ended; {done + 1} resumed results compared")
+
+
+def _records(folder: Path) -> dict[str, str]:
+    """Return the text of each record; every JSON file below `folder` must be whole."""
+    texts = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.json")}
+    for text in texts.values():
+        json.loads(text)
+    return {name: text for name, text in texts.items() if name.endswith("record.json")}
+
+
+def _without_time(records: dict[str, str]) -> dict[str, Any]:
+    return {name: {**json.loads(text), "seconds": 0} for name, text in records.items()}
 
 
 def test_second_process_in_a_run_folder_is_refused(run: Run, tmp_path: Path) -> None:

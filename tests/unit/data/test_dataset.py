@@ -39,6 +39,22 @@ def test_repr_shows_the_counts() -> None:
     assert repr(build()) == "Dataset(test/tiny: N=4, E=3, F=2, C=2, accuracy)"
 
 
+def test_digest_is_that_of_the_content() -> None:
+    pattern = csr_from_coo([0, 1], [1, 0], 4, 2)
+    split = Split("public", mask(0), mask(1), mask(3))
+    changed = [
+        build(labels=np.array([0, 1, -1, 1])),
+        build(adjacency=undirected_csr([0, 1, 2], [1, 2, 2], 4)),
+        build(features=Features(np.full((4, 2), 2, np.float32))),
+        build(features=Features(np.ones((4, 2), np.float32), np.ones(4, np.float32))),
+        build(features=Features(pattern)),
+        build(features=Features(CSR(pattern.indptr, pattern.indices, 2, np.ones(2, np.float32)))),
+        build(public_splits=(split,)),
+    ]
+    assert build().digest == build(name="other", labels=build().labels.copy()).digest
+    assert len({dataset.digest for dataset in [build(), *changed]}) == len(changed) + 1
+
+
 def test_graph_without_nodes() -> None:
     empty = build(
         features=Features(np.ones((0, 2), dtype=np.float32)),

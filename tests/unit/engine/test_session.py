@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan
+from smoothbit.errors import TimeLimitError
 from smoothbit.kernels import recording
 from smoothbit.nn import TorchGraph
 from tests.helpers import FEATURES, random_graph, trained_net
@@ -30,6 +31,17 @@ def test_repeated_runs_equal_a_full_run(prepared, kind, bits, propagation):
         np.testing.assert_array_equal(result.labels, wanted.labels)
     if bits < 32:
         np.testing.assert_array_equal(result.embedding.codes(), wanted.embedding.codes())
+
+
+@pytest.mark.parametrize("propagation", ["smp", "elastic"])
+def test_session_goes_on_after_a_time_limit(prepared, propagation):
+    features = FEATURES["dense"]()
+    plan = trained_net(TorchGraph(prepared), features, bits=2, propagation=propagation)[0].to_plan()
+    session = Session(plan, prepared, features)
+    wanted = session.run().scores.copy()
+    with pytest.raises(TimeLimitError, match="Expected the run to end within 1e-09 s"):
+        session.run(timeout_s=1e-9)
+    np.testing.assert_array_equal(session.run(timeout_s=600).scores, wanted)
 
 
 MIXED = [(4, {}), (32, {}), (2, {"inputs": 32}), (2, {"inputs": 32, "activations": 32}), (2, {"weights": 32})]

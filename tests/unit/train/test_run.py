@@ -49,6 +49,26 @@ def test_run_folder_of_another_recipe_is_refused(recipe: TrainConfig, tiny: Data
         train_run(replace(recipe, num_bits=2), tmp_path, [1], tiny)
 
 
+def test_changed_data_is_noticed(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
+    teachers = tmp_path / "teachers"
+    train_run(recipe, tmp_path / "run", [0], tiny, teachers=teachers)
+    labels = tiny.labels.copy()
+    labels[0] = (labels[0] + 1) % 3
+    changed = replace(tiny, labels=labels)
+    message = rf"SHA-256 {tiny.digest} \(got {changed.digest}\)\. Restore its files, or use another folder"
+    with pytest.raises(RunError, match=message):
+        train_run(recipe, tmp_path / "run", [0], changed)
+    assert train_run(recipe, tmp_path / "run", [0], replace(tiny))["rows"][0]["seed"] == 0
+
+
+def test_teacher_of_other_data_is_not_used(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
+    changed = replace(tiny, labels=(tiny.labels + 1) % 3)
+    train_run(recipe, tmp_path / "run", [0], tiny, teachers=tmp_path / "teachers")
+    after = train_run(recipe, tmp_path / "changed", [0], changed, teachers=tmp_path / "teachers")
+    alone = train_run(recipe, tmp_path / "alone", [0], changed)
+    assert {**after["rows"][0], "seconds": 0} == {**alone["rows"][0], "seconds": 0}
+
+
 def test_run_folder_in_use_is_refused(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
     with folder_lock(tmp_path), pytest.raises(RunError, match="got a lock of another process"):
         train_run(recipe, tmp_path, [0], tiny)

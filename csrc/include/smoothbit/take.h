@@ -1,0 +1,44 @@
+// Rows of any element type, as bytes: out[i] = source[rows[i]].
+//
+// Shapes:   source [M, row_bytes], rows [N] int32 in [0, M), out [N, row_bytes].
+// Threads:  rows are independent. One portable kernel: memory bounds it.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+namespace smoothbit {
+
+struct TakeArgs {
+  const uint8_t* source = nullptr;
+  const int32_t* rows = nullptr;
+  uint8_t* out = nullptr;
+  int64_t row_bytes = 0;
+  int64_t num_rows = 0;
+};
+
+using TakeKernel = void (*)(const TakeArgs& args, int64_t row_begin, int64_t row_end);
+
+constexpr int64_t kTakeAhead = 16;  // rows between a prefetch and its use
+
+// kBytes: length of a row that is known here, so that copying it is a move or two; 0 for any other.
+template <int64_t kBytes>
+void take_rows(const TakeArgs& args, int64_t begin, int64_t end) {
+  const int64_t row_bytes = kBytes ? kBytes : args.row_bytes;
+  for (int64_t row = begin; row < end; ++row) {
+    if (row + kTakeAhead < args.num_rows) __builtin_prefetch(args.source + args.rows[row + kTakeAhead] * row_bytes);
+    std::memcpy(args.out + row * row_bytes, args.source + args.rows[row] * row_bytes, static_cast<size_t>(row_bytes));
+  }
+}
+
+inline TakeKernel take_kernel(int64_t row_bytes) {
+  switch (row_bytes) {
+    case 8: return take_rows<8>;
+    case 16: return take_rows<16>;
+    case 32: return take_rows<32>;
+    case 64: return take_rows<64>;
+    default: return take_rows<0>;
+  }
+}
+
+}  // namespace smoothbit

@@ -1,0 +1,313 @@
+// The comparisons: each family of kernels on one case, every ISA of this machine against serial, bit for bit.
+#pragma once
+
+#include <string>
+
+#include "compare.h"
+#include "generate.h"
+#include "smoothbit/take.h"
+#include "tabulated.h"
+
+namespace smoothbit {
+namespace {
+
+// Compares the output of `run` on each ISA with that of serial.
+template <class Run>
+void compare(const char* family, EpilogueCase& c, const std::string& what, Run run) {
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  run(kernels_for(Isa::serial), c.bind(want));
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run(kernels_for(isa), c.bind(got));
+    tally.add(family, isa, got == want && got.is_intact(), what);
+  }
+}
+
+void test_spmm(Random& random, int bits, int length, int extra, int hub, bool is_weighted, int variant) {
+  const int64_t num_rows = rows_of_variant(variant), num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, hub);
+  const int64_t stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * stride);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  const ReadBuffer<int16_t> weights = random_weights(random, static_cast<int64_t>(graph.indices.size()));
+  EpilogueCase c(random, num_rows, length, variant);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " hub=" + std::to_string(hub) + " weighted=" +
+                           std::to_string(is_weighted) + " variant=" + std::to_string(variant);
+  compare("spmm", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    SpmmArgs args;
+    args.indptr = graph.indptr.data();
+    args.indices = indices.data();
+    args.weights = is_weighted ? weights.data() : nullptr;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = num_rows;
+    // A huge count makes the kernel prefetch, as it does for tables beyond the caches.
+    args.num_sources = variant % 2 ? num_sources : int64_t{1} << 40;
+    args.epilogue = epilogue;
+    run_split(kernels.spmm[bits_index(bits)], args, num_rows);
+  });
+}
+
+void test_spmax(Random& random, int bits, int length, int extra, int variant) {
+  const int64_t num_rows = rows_of_variant(variant), num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, 20);
+  const int64_t stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * stride);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  EpilogueCase c(random, num_rows, length, variant);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  compare("spmax", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    SpmmArgs args;
+    args.indptr = graph.indptr.data();
+    args.indices = indices.data();
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = num_rows;
+    args.num_sources = num_sources;
+    args.epilogue = epilogue;
+    run_split(kernels.spmax[bits_index(bits)], args, num_rows);
+  });
+}
+
+// Epilogues as tables of thresholds: what is tabulated must be what is computed without a table.
+void test_tabulated(Random& random, int bits, int length, int extra, int variant,
+                    int64_t num_rows = TabulatedCase::kNumRows) {
+  const TabulatedCase c(random, bits, length, extra, variant, num_rows);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  run_split(kernels_for(Isa::serial).spmm[bits_index(bits)], c.bind(want, variant), num_rows);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  for (const Isa isa : vector_isas()) {
+    ThresholdCache cache(bits);
+    for (int pass = 0; pass < 8; ++pass) {  // lengths get their tables one after the other
+      got.reset();
+      SpmmArgs args = c.bind(got, variant);
+      args.epilogue.thresholds = &cache;
+      run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows);
+      tally.add("tabulated", isa, got == want && got.is_intact(), what);
+    }
+  }
+}
+
+// Packed terms under one law, without a sum: looked up where nothing else is.
+void test_lookup(Random& random, int bits, int length, int extra, int variant,
+                 int64_t num_rows = TabulatedCase::kNumRows) {
+  const TabulatedCase c(random, bits, length, extra, variant, num_rows);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  const auto bind = [&](OutputBuffer& out) {
+    RequantizeArgs args;
+    args.num_rows = num_rows;
+    args.epilogue = c.bind(out, variant).epilogue;
+    args.epilogue.col_scale = args.epilogue.col_term = args.epilogue.row_term = nullptr;
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
+    return args;
+  };
+  run_split(kernels_for(Isa::serial).requantize, bind(want), num_rows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run_split(kernels_for(isa).requantize, bind(got), num_rows);
+    tally.add("lookup", isa, got == want && got.is_intact(),
+              "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
+  }
+}
+
+// Messages and sums of delta-coded steps, each in the order of its ISA.
+struct DeltaState {
+  std::vector<int16_t> messages, sums;
+  std::vector<int32_t> wide_sums;
+
+  explicit DeltaState(size_t size) : messages(size), sums(size), wide_sums(size) {}
+};
+
+// Three steps: the first, one in the middle, and one with corrections; 2^e (2 code - qmax) adds up to 7 qmax.
+void test_delta(Random& random, int bits, int length, int extra, int variant,
+                int64_t num_rows = TabulatedCase::kNumRows) {
+  const TabulatedCase c(random, bits, length, extra, variant, num_rows);
+  const int64_t row_bytes = (length * bits + 7) / 8, stride = row_bytes + extra;
+  const int64_t width = (row_bytes <= 16 ? 16 : (row_bytes + 31) / 32 * 32) * 8 / bits;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_rows * stride);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  std::vector<int32_t> slots;
+  const int64_t* indptr = c.bind(want, variant).indptr;
+  for (int64_t row = 0; row < num_rows; ++row)
+    slots.push_back((indptr[row + 1] - indptr[row]) * 7 * ((1 << bits) - 1) > 32767 ? static_cast<int32_t>(row) : -1);
+  const auto bind = [&](OutputBuffer& out, DeltaState& state, int step) {
+    const SpmmArgs rows = c.bind(out, variant);
+    DeltaArgs args;
+    args.indptr = rows.indptr;
+    args.indices = rows.indices;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.num_rows = num_rows;
+    args.messages = state.messages.data();
+    args.sums = state.sums.data();
+    args.wide_sums = state.wide_sums.data();
+    args.slots = slots.data();
+    args.width = width;
+    args.exponent = 2 - step;
+    args.center = (1 << bits) - 1;
+    args.is_first = step == 0;
+    args.known_scale = variant % 3 == 2 ? 0.0f : 0.05f;
+    if (step == 2) args.change_scale = 0.5f, args.sum_change_scale = -0.25f;
+    if (step == 2 && variant % 4 == 1) args.message_scale = 0.25f;
+    args.epilogue = rows.epilogue;
+    args.epilogue.row_term = args.epilogue.col_term = args.epilogue.col_bias = nullptr;
+    args.epilogue.aggregate.num_bits = 0;
+    args.epilogue.has_relu = false;
+    args.epilogue.num_terms = std::min(args.epilogue.num_terms, 1);
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
+    return args;
+  };
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
+                           std::to_string(extra) + " variant=" + std::to_string(variant);
+  for (const Isa isa : vector_isas()) {
+    DeltaState serial(static_cast<size_t>(num_rows * width)), vector(static_cast<size_t>(num_rows * width));
+    for (int step = 0; step < 3; ++step) {
+      want.reset();
+      got.reset();
+      run_split(kernels_for(Isa::serial).delta[bits_index(bits)], bind(want, serial, step), num_rows);
+      run_split(kernels_for(isa).delta[bits_index(bits)], bind(got, vector, step), num_rows);
+      tally.add("delta", isa, got == want && got.is_intact(), what + " step=" + std::to_string(step));
+    }
+  }
+}
+
+// `is_full`: every code has its largest value, so that sums reach the bounds of their accumulators.
+void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
+  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7, extra = variant % 3;
+  const int64_t stride = (depth * bits + 7) / 8 + extra, weight_stride = (length * weight_bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> source =
+      is_full ? full_bytes(num_rows * stride) : random_bytes(random, num_rows * stride);
+  const ReadBuffer<uint8_t> weight =
+      is_full ? full_bytes(depth * weight_stride) : random_bytes(random, depth * weight_stride);
+  EpilogueCase c(random, num_rows, length, variant);
+  const auto run = [&](const KernelTable& kernels, Epilogue epilogue, bool has_vnni) {
+    if (variant % 2) epilogue.row_term = nullptr;  // the kernel computes it
+    GemmArgs args;
+    args.source = source.data();
+    args.source_stride = stride;
+    args.source_bits = bits;
+    args.weight = weight.data();
+    args.weight_stride = weight_stride;
+    args.weight_bits = weight_bits;
+    args.num_rows = num_rows;
+    args.depth = depth;
+    args.has_vnni = has_vnni;
+    args.epilogue = epilogue;
+    const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
+    AlignedMemory panel(gemm_panel_bytes(args)), scratch(kNumParts * scratch_bytes), row_sums(num_rows * 4);
+    gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
+    args.panel = static_cast<const uint8_t*>(panel.data());
+    args.row_sums = static_cast<float*>(row_sums.data());
+    run_split(num_rows, [&](int part, int64_t begin, int64_t end) {
+      kernels.gemm(args, static_cast<uint8_t*>(scratch.data()) + part * scratch_bytes, begin, end);
+    });
+  };
+  const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
+                           std::to_string(depth) + " F=" + std::to_string(length) + (is_full ? " full" : "");
+  compare("gemm", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+    run(kernels, epilogue, kernels.isa == Isa::avx512 && cpu_has_vnni());
+  });
+  if (!isa_available(Isa::avx512) || !is_full) return;
+  compare("gemm", c, what + " without VNNI",
+          [&](const KernelTable& kernels, const Epilogue& epilogue) { run(kernels, epilogue, false); });
+}
+
+void test_requantize(Random& random, int length, bool has_sums, int variant) {
+  const int64_t num_rows = rows_of_variant(variant);
+  const ReadBuffer<int32_t> sums = random_sums(random, num_rows * length);
+  EpilogueCase c(random, num_rows, length, variant);
+  compare("requantize", c, "F=" + std::to_string(length), [&](const KernelTable& kernels, Epilogue epilogue) {
+    if (!has_sums) epilogue.col_scale = nullptr;
+    RequantizeArgs args;
+    args.sums = has_sums ? sums.data() : nullptr;
+    args.num_rows = num_rows;
+    args.epilogue = epilogue;
+    run_split(kernels.requantize, args, num_rows);
+  });
+}
+
+void test_pack(Random& random, int bits, int length, int extra) {
+  const int64_t num_rows = 5, stride = (length * bits + 7) / 8 + extra;
+  const ReadBuffer<uint8_t> codes = random_bytes(random, num_rows * length);
+  const ReadBuffer<uint8_t> packed = random_bytes(random, num_rows * stride);
+  PackArgs args;
+  args.codes = codes.data();
+  args.source = packed.data();
+  args.stride = stride;
+  args.num_rows = num_rows;
+  args.num_channels = length;
+  OutputBuffer want(num_rows * stride), got(num_rows * stride);
+  OutputBuffer want_codes(num_rows * length), got_codes(num_rows * length);
+  const auto run = [&](const KernelTable& kernels, OutputBuffer& out, OutputBuffer& out_codes) {
+    args.packed = out.data();
+    args.unpacked = out_codes.data();
+    run_split(kernels.pack[bits_index(bits)], args, num_rows);
+    run_split(kernels.unpack[bits_index(bits)], args, num_rows);
+  };
+  run(kernels_for(Isa::serial), want, want_codes);
+  const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    got_codes.reset();
+    run(kernels_for(isa), got, got_codes);
+    tally.add("pack", isa, got == want && got.is_intact(), what);
+    tally.add("unpack", isa, got_codes == want_codes && got_codes.is_intact(), what);
+  }
+}
+
+// One kernel for all ISAs, by length of the row: against a copy by bytes.
+void test_take(Random& random, int64_t row_bytes) {
+  const int64_t num_rows = 53, num_sources = 11;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * row_bytes);
+  std::vector<int32_t> rows(static_cast<size_t>(num_rows));
+  for (int32_t& row : rows) row = random.integer(0, static_cast<int>(num_sources) - 1);
+  const ReadBuffer<int32_t> row_numbers(rows);
+  OutputBuffer want(num_rows * row_bytes), got(num_rows * row_bytes);
+  for (int64_t at = 0; at < num_rows * row_bytes; ++at)
+    want.data()[at] = source.data()[rows[static_cast<size_t>(at / row_bytes)] * row_bytes + at % row_bytes];
+  TakeArgs args;
+  args.source = source.data();
+  args.rows = row_numbers.data();
+  args.out = got.data();
+  args.row_bytes = row_bytes;
+  args.num_rows = num_rows;
+  run_split(take_kernel(row_bytes), args, num_rows);
+  tally.add("take", Isa::serial, got == want && got.is_intact(), "bytes=" + std::to_string(row_bytes));
+}
+
+void test_spmm_f32(Random& random, int length, int variant) {
+  const int64_t num_rows = 13, num_sources = 11;
+  const Graph graph = make_graph(random, num_rows, num_sources, 30);
+  const ReadBuffer<int32_t> indices(graph.indices);
+  const ReadBuffer<float> values = random_floats(random, static_cast<int64_t>(graph.indices.size()));
+  const ReadBuffer<float> source = random_floats(random, num_sources * length);
+  const ReadBuffer<float> skip = random_floats(random, num_rows * length);
+  const ReadBuffer<float> row_scale = random_floats(random, num_rows);
+  SpmmF32Args args;
+  args.indptr = graph.indptr.data();
+  args.indices = indices.data();
+  args.values = variant & 1 ? values.data() : nullptr;
+  args.row_scale = variant & 2 ? row_scale.data() : nullptr;
+  args.skip = variant & 4 ? skip.data() : nullptr;
+  args.source = source.data();
+  args.scale = 0.9f;
+  args.skip_scale = 0.1f;
+  args.num_rows = num_rows;
+  args.num_sources = variant & 1 ? num_sources : int64_t{1} << 30;
+  args.num_channels = length;
+  OutputBuffer want(num_rows * length * 4), got(num_rows * length * 4);
+  args.out = reinterpret_cast<float*>(want.data());
+  run_split(kernels_for(Isa::serial).spmm_f32, args, num_rows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    args.out = reinterpret_cast<float*>(got.data());
+    run_split(kernels_for(isa).spmm_f32, args, num_rows);
+    tally.add("spmm_f32", isa, got == want && got.is_intact(), "F=" + std::to_string(length));
+  }
+}
+
+}  // namespace
+}  // namespace smoothbit
