@@ -98,6 +98,7 @@ class Trainer:
             "history": self.history,
             "rng": rng_text,
             "seconds": seconds,
+            "num_values": [quantizer.num_values for quantizer in self.model.quantizers()],
         }
         write_checkpoint(path, sections, content)
 
@@ -114,6 +115,9 @@ class Trainer:
         self.epoch = content["epoch"] - 1
         self._make_model()
         self.model.load_state_dict(sections["model"])
+        # The record of a run that ended, but was killed before it was written, needs them: no pass comes after.
+        for quantizer, count in zip(self.model.quantizers(), content.get("num_values", ()), strict=False):
+            quantizer.num_values = count
         load_optimiser_tensors(self.optimiser, sections.get("adam", {}))
         self.best = sections.get("best", {})
         self.teacher = sections.get("teacher", {}).get("scores")

@@ -47,6 +47,16 @@ def test_crashed_run_gives_the_same_record(
     assert _resumed(config, tiny, tmp_path, last, 0.0) == (_comparable(expected), last + 1)
 
 
+@pytest.mark.parametrize("num_bits", [32, 2], ids=["fp32", "int2"])
+def test_crash_between_the_last_epoch_and_the_record(
+    recipe: TrainConfig, tiny: Dataset, tmp_path: Path, num_bits: int
+) -> None:
+    config = replace(recipe, num_bits=num_bits)
+    expected = fit(config, tiny, tmp_path, 0)
+    (tmp_path / "seed-0" / "record.json").unlink()
+    assert _comparable(fit(config, tiny, tmp_path, 0)) == _comparable(expected)
+
+
 def test_crashed_run_without_a_checkpoint_starts_anew(recipe: TrainConfig, tiny: Dataset, tmp_path: Path) -> None:
     expected = fit(recipe, tiny, tmp_path / "whole", 0)
     assert _resumed(recipe, tiny, tmp_path, 4, 1e9) == (_comparable(expected), 1)
