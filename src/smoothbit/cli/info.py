@@ -41,7 +41,8 @@ def _model(path: Path, model: PackedModel, output: Output) -> dict[str, Any]:
     output.print(
         printable(
             f"{path}: {about.model} {width}, propagation {about.propagation}, "
-            f"trained on {about.dataset} ({about.split}), {about.num_classes} classes, "
+            f"trained on {about.dataset or 'data without a name'} ({about.split or 'no split named'}), "
+            f"{about.num_classes} classes, "
             f"smoothbit {about.library_version}"
         )
     )

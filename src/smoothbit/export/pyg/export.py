@@ -20,6 +20,7 @@ from smoothbit.formats import PackedModel, write_model
 from smoothbit.formats.packed_model import model_bytes
 from smoothbit.formats.schema import ModelInfo
 from smoothbit.nn.layers.base import QuantLayer
+from smoothbit.nn.layers.linear import AnyLinear
 from smoothbit.nn.simulation import TorchBackend
 from smoothbit.quant import QUANTIZERS, Quantizer
 from smoothbit.typing import Float32Array
@@ -91,7 +92,9 @@ def export(
         model=type(model).__name__,
         quantizer=_common([_name(quantizer) for quantizer in quantizers], "none"),
         num_bits=max((quantizer.num_bits for quantizer in quantizers), default=32),
-        propagation=_common([type(layer).__name__.removeprefix("Quant") for layer in layers], "none"),
+        propagation=_common(
+            [type(layer).__name__.removeprefix("Quant") for layer in layers if not isinstance(layer, AnyLinear)], "none"
+        ),
         dataset=dataset,
         split=split,
         num_classes=int(wanted.shape[1]),

@@ -40,6 +40,7 @@ def test_file_runs_on_other_graphs_as_the_network_does(model, tmp_path):
     packed = load(path)
     assert packed.info.dataset == "made"
     assert (packed.info.quantizer, packed.info.num_bits, packed.info.num_classes) == ("qlr", 2, 5)
+    assert packed.info.propagation == "GCNConv"
     assert packed.info.training == {"seed": 3}
     x, edges = graph(seed=1)
     result = packed.run(PreparedGraph.from_edge_index(edges.numpy(), NUM_NODES), packed.features(x.numpy()))
