@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch_geometric.data import Batch, Data
 
 from smoothbit.engine import PreparedGraph
 from smoothbit.errors import ArgumentError, UnsupportedError
+from smoothbit.nn.graph import graph_from_tensors
 
 WEIGHT_NAMES = ("edge_weight", "edge_weights", "edge_attr")
 COUNT_NAMES = ("batch_size", "num_graphs", "size")
@@ -37,16 +37,13 @@ class Example:
 
     def graph(self) -> PreparedGraph:
         """Return the graph as the engine takes it."""
-        arrays = {role: tensor.detach().cpu().numpy() for role, tensor in self.roles.items()}
-        num_nodes = len(arrays["x"])
-        weight = arrays.get("edge_weight")
-        return PreparedGraph.from_edge_index(
-            arrays.get("edge_index", np.zeros((2, 0), np.int64)),
-            num_nodes,
-            edge_weight=None if weight is None else weight.reshape(-1),
-            graph_ids=arrays.get("batch"),
-            num_graphs=self.num_graphs,
-            edge_type=arrays.get("edge_type"),
+        return graph_from_tensors(
+            len(self.roles["x"]),
+            self.roles.get("edge_index"),
+            self.roles.get("edge_weight"),
+            self.roles.get("edge_type"),
+            self.roles.get("batch"),
+            self.num_graphs,
         )
 
 

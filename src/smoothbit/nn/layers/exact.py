@@ -20,6 +20,7 @@ from smoothbit.engine import PreparedGraph
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.runner import run_plan
 from smoothbit.formats.schema import Plan
+from smoothbit.nn.graph import graph_from_tensors
 from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
 from smoothbit.numerics.features import Features
 from smoothbit.quant import Quantizer, RowStage
@@ -100,10 +101,7 @@ class _Graphs:
         latest = self._latest
         if latest is not None and latest[0][0] == num_nodes and all(map(_is_same, latest[0][1:], tensors)):
             return latest[1]
-        arrays = [None if tensor is None else tensor.detach().numpy() for tensor in tensors]
-        edges = np.zeros((2, 0), np.int64) if arrays[0] is None else arrays[0]
-        weight = None if arrays[1] is None else arrays[1].astype(np.float32, copy=False).reshape(-1)
-        graph = PreparedGraph.from_edge_index(edges, num_nodes, edge_weight=weight, edge_type=arrays[2])
+        graph = graph_from_tensors(num_nodes, *tensors)
         self._latest = (num_nodes, *(None if t is None else (ref(t), t._version) for t in tensors)), graph
         return graph
 

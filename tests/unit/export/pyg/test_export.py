@@ -115,6 +115,14 @@ def test_any_graph_is_run_as_the_float_network_sees_it(change, tmp_path):
     np.testing.assert_allclose(exported.scores, wanted.numpy(), atol=close)
 
 
+def test_weights_of_another_dtype_are_those_of_the_layer(model, tmp_path):
+    x, edges = graph()
+    weight = torch.linspace(0.5, 1.5, edges.shape[1])
+    exported = smoothbit.export(model, tmp_path / "a.smoothbit", (x, edges, weight))
+    other = smoothbit.export(model, tmp_path / "b.smoothbit", (x, edges, weight.double()))
+    np.testing.assert_array_equal(other.scores, exported.scores)
+
+
 def test_negative_weights_are_run_or_refused(tmp_path):
     x, edges = graph()
     weight = torch.randn(edges.shape[1], generator=torch.Generator().manual_seed(0))
