@@ -15,7 +15,7 @@ from torch import Tensor
 
 from smoothbit.engine.graph import Incidence, PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
-from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
+from smoothbit.kernels import ATTENTION_QMAX, Attention, DeltaState, DeltaStep, Epilogue, Out, Term, delta_state
 from smoothbit.nn.models import Network
 from smoothbit.nn.sparse import sparse_csr
 from smoothbit.numerics.affine import AffineLaw
@@ -230,7 +230,7 @@ def _weigh(graph: CSR, messages: Tensor, a: Attention) -> tuple[Tensor, Tensor]:
     largest = torch.zeros(graph.num_rows, a.num_heads).scatter_reduce(0, places, scores, "amax", include_self=False)
     difference = (scores - largest[rows]).nan_to_num(-torch.inf, -torch.inf, -torch.inf)
     power = torch.from_numpy(exp(difference.double().numpy())).float()
-    weights = torch.round(255 * power)
+    weights = torch.round(ATTENTION_QMAX * power)
     totals = torch.zeros(graph.num_rows, a.num_heads, dtype=torch.float64).index_add(0, rows, weights.double())
     inverse = torch.where(totals > 0, 1 / totals.float(), 0.0)
     gathered = weights[:, :, None].to(messages.dtype) * messages[columns].view(

@@ -34,8 +34,9 @@ class Exported:
         packed: Plan and information, as in the file.
         num_bytes: Size of the file.
         scores: Class scores of the engine on the example [N, C] or [G, C], float32.
-        verification: Engine against the float simulation of its plan, stage by stage, and against the network
-            in fake-quantized float32, as it trains. The engine leaves out a softmax at the end.
+        verification: Engine against the float simulation of its plan, stage by stage, and its labels against
+            those of the network in evaluation mode (`fake_quantize_label_agreement`), whose converted layers
+            compute in the engine's arithmetic where they can. The engine leaves out a softmax at the end.
     """
 
     packed: PackedModel

@@ -13,12 +13,9 @@ from smoothbit.formats.schema import ActivateOp, CombineOp, ConcatOp, NormalizeO
 from smoothbit.nn.plan_builder import PlanBuilder, Value
 from smoothbit.typing import Float32Array
 
-QUERIES = frozenset(
-    {"dropout", "alpha_dropout", "contiguous", "clone", "detach", "to", "float", "cpu", "cuda", "alias"}
-)
+QUERIES = frozenset({"dropout", "alpha_dropout", "contiguous", "clone", "detach", "to", "float", "cpu", "cuda"})
 """Functions whose result is their argument, in evaluation."""
 
-MAX_TERMS = 4
 Emitter = Callable[..., Value]
 
 

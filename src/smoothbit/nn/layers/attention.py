@@ -10,15 +10,13 @@ from torch.nn import functional
 from torch_geometric.nn import MessagePassing
 
 from smoothbit.formats.schema import AttendOp, CombineOp
+from smoothbit.kernels import ATTENTION_QMAX
 from smoothbit.nn.edges import Edges, by_group
 from smoothbit.nn.layers.base import check_graph, check_option
 from smoothbit.nn.layers.conv import QuantConv
 from smoothbit.nn.layers.linear import vector
 from smoothbit.nn.plan_builder import PlanBuilder, Value
 from smoothbit.quant import QuantConfig, make_input
-
-ATTENTION_QMAX = 255
-"""Integer of the neighbour with the highest score."""
 
 
 class AttentionConv(QuantConv):

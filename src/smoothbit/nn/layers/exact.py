@@ -30,12 +30,14 @@ ROLES = ("edge_index", "edge_weight", "edge_type")
 
 def run_as_planned(forward: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Return `forward` of a `QuantLayer` that is left to the engine in evaluation without gradients."""
+    signature = inspect.signature(forward)
 
     @functools.wraps(forward)
     def run(self: Any, *args: Any, **kwargs: Any) -> Tensor:
         if self.training or torch.is_grad_enabled() or torch.compiler.is_compiling() or not _is_frozen(self):
             return forward(self, *args, **kwargs)
-        planned = _Call(forward, self, args, kwargs)
+        arguments = signature.bind(self, *args, **kwargs).arguments
+        planned = _Call(arguments.pop("self"), arguments)
         return planned.run() if planned.is_for_engine else forward(self, *args, **kwargs)
 
     return run
@@ -55,10 +57,9 @@ class _Call:
             and receivers apart are not.
     """
 
-    def __init__(self, forward: Callable[..., Tensor], layer: Any, args: Any, kwargs: Any) -> None:
+    def __init__(self, layer: Any, arguments: dict[str, Any]) -> None:
         self.layer = layer
-        self.arguments = inspect.signature(forward).bind(layer, *args, **kwargs).arguments
-        del self.arguments["self"]
+        self.arguments = arguments
         self.nodes = [v for v in self.arguments.values() if isinstance(v, Tensor) and v.dim() == 2 and _is_float(v)]
         others = [v for v in self.arguments.values() if not isinstance(v, (Tensor, int, float, type(None)))]
         self.is_for_engine = not others and len(self.nodes) == 1 and len(self.nodes[0]) > 0
