@@ -13,6 +13,7 @@ _HOMES = {
     "load": "smoothbit.engine",
     "quantize_": "smoothbit.nn.conversion",
     "save_pretrained": "smoothbit.hub",
+    "verify": "smoothbit.export.pyg",
 }
 """Public names and where they are; loaded when they are asked for, so that the engine does without torch."""
 

@@ -129,7 +129,8 @@ def verify_run(
     seed = packed.info.training.get("seed")
     if not isinstance(seed, int):
         raise RunError(
-            f"Expected {path} to be exported from a run (got no seed in its record). Use `smoothbit export`."
+            f"Expected {path} to be exported from a run (got no seed in its record). Use `smoothbit export`, "
+            "or in Python smoothbit.verify for a network of your own."
         )
     config = read_config(Path(run_dir))
     model, _, _ = load_run_model(run_dir, seed)

@@ -4,3 +4,4 @@ from __future__ import annotations
 
 from smoothbit.export.pyg.export import Exported as Exported
 from smoothbit.export.pyg.export import export as export
+from smoothbit.export.pyg.export import verify as verify

@@ -1,4 +1,4 @@
-"""`smoothbit.export`: a quantized PyG network becomes a packed file, checked in the engine on an example."""
+"""`smoothbit.export` and `verify`: a quantized PyG network as a packed file, checked in the engine on an example."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import torch
 from torch import nn
 
 from smoothbit import __version__
-from smoothbit.engine import Model
+from smoothbit.engine import Model, Result, load
 from smoothbit.engine.runner import run_plan
-from smoothbit.errors import UnsupportedError
-from smoothbit.export.pyg.example import read_example
+from smoothbit.errors import ArgumentError, UnsupportedError
+from smoothbit.export.pyg.example import Example, read_example
 from smoothbit.export.pyg.trace import trace
 from smoothbit.export.verify import Verification, compare_results
 from smoothbit.formats import PackedModel, write_model
 from smoothbit.formats.packed_model import model_bytes
-from smoothbit.formats.schema import ModelInfo
+from smoothbit.formats.schema import ModelInfo, Plan
 from smoothbit.nn.layers.base import QuantLayer
 from smoothbit.nn.layers.linear import AnyLinear
 from smoothbit.nn.simulation import TorchBackend
@@ -80,11 +80,7 @@ def export(
         FormatError: the network breaks a rule of the file format.
         WriteError: the file cannot be written.
     """
-    layers = [module for module in model.modules() if isinstance(module, QuantLayer)]
-    if not layers:
-        raise UnsupportedError(
-            f"Expected {type(model).__name__} to have quantized layers (got none). Call smoothbit.quantize_ first."
-        )
+    layers = _layers(model)
     call = read_example(model, example)
     plan, scores = trace(model, call)
     wanted = scores.detach().cpu().numpy()
@@ -103,13 +99,56 @@ def export(
         training=dict(training or {}),
     )
     packed = PackedModel(plan, info)
-    engine, graph = Model(packed), call.graph()
+    result, verification = _compare(Model(packed), plan, call, wanted)
+    write_model(path, packed)
+    return Exported(packed, model_bytes(packed)["total"], result.scores, verification)
+
+
+def verify(model: nn.Module, path: str | Path, example: Any) -> Verification:
+    """Compare a packed file, run by the engine, with the quantized network it came from, as it is now.
+
+    Args:
+        model: Network after `quantize_`, calibrated or trained.
+        path: Packed file.
+        example: Arguments of `forward`, as `export` takes them.
+
+    Returns:
+        Agreement stage by stage, and of the labels. `passed` is False when the network was trained on, or is
+        another one.
+
+    Raises:
+        UnsupportedError: as `export`.
+        ArgumentError: the example does not fit `forward`, or file and network differ in the number of classes.
+        FormatError: the file is not a valid model.
+    """
+    _layers(model)
+    packed, call = load(path), read_example(model, example)
+    plan, scores = trace(model, call)
+    if packed.info.num_classes != scores.shape[1]:
+        raise ArgumentError(
+            f"Expected {path} to have the {scores.shape[1]} classes of {type(model).__name__} "
+            f"(got {packed.info.num_classes}). Name the file that was exported from this network."
+        )
+    return _compare(packed, plan, call, scores.detach().cpu().numpy())[1]
+
+
+def _layers(model: nn.Module) -> list[QuantLayer]:
+    layers = [module for module in model.modules() if isinstance(module, QuantLayer)]
+    if not layers:
+        raise UnsupportedError(
+            f"Expected {type(model).__name__} to have quantized layers (got none). Call smoothbit.quantize_ first."
+        )
+    return layers
+
+
+def _compare(engine: Model, plan: Plan, call: Example, scores: Float32Array) -> tuple[Result, Verification]:
+    """Return the engine's result, and how it agrees with the simulation of `plan` and the network's scores."""
+    graph = call.graph()
     features = engine.features(call.roles["x"].detach().cpu().numpy())
     result = engine.run(graph, features, has_trace=True)
     with torch.no_grad():
         simulated = run_plan(plan, graph, features, TorchBackend(), has_trace=True)
-    write_model(path, packed)
-    return Exported(packed, model_bytes(packed)["total"], result.scores, compare_results(result, simulated, wanted))
+    return result, compare_results(result, simulated, scores)
 
 
 def _common(names: list[str], otherwise: str) -> str:

@@ -73,6 +73,41 @@ def test_features_stay_dense_where_something_else_than_a_layer_reads_them(tmp_pa
     assert not exported.model.features(graph()[0].numpy()).is_sparse
 
 
+def test_file_is_verified_against_the_network_as_it_is(model, tmp_path):
+    path = tmp_path / "gcn.smoothbit"
+    exported = smoothbit.export(model, path, graph())
+    assert smoothbit.verify(model, path, graph()) == exported.verification
+    assert smoothbit.verify(model, path, graph(seed=1)).passed
+    with torch.no_grad():
+        model.convs[0].lin.weight.neg_()
+    trained_on = smoothbit.verify(model, path, graph())
+    assert not trained_on.passed
+    assert trained_on.first_difference is not None
+
+
+def test_file_of_a_network_with_other_classes_is_refused(model, tmp_path):
+    path = tmp_path / "gcn.smoothbit"
+    smoothbit.export(model, path, graph())
+    other = pyg.GCN(30, 8, 2, 4).eval()
+    smoothbit.quantize_(other, "int2")
+    with smoothbit.calibrate(other):
+        other(*graph())
+    with pytest.raises(ArgumentError, match=r"the 4 classes of GCN \(got 5\)"):
+        smoothbit.verify(other, path, graph())
+
+
+def test_file_of_a_network_with_other_features_is_refused(model, tmp_path):
+    path = tmp_path / "gcn.smoothbit"
+    smoothbit.export(model, path, graph())
+    other = pyg.GCN(20, 8, 2, 5).eval()
+    smoothbit.quantize_(other, "int2")
+    x, edges = graph()
+    with smoothbit.calibrate(other):
+        other(x[:, :20], edges)
+    with pytest.raises(ArgumentError):
+        smoothbit.verify(other, path, (x[:, :20], edges))
+
+
 def test_float_network_is_refused_before_anything_is_written(tmp_path):
     with pytest.raises(UnsupportedError, match=r"GCN to have quantized layers \(got none\)"):
         smoothbit.export(pyg.GCN(30, 8, 2, 5), tmp_path / "m.smoothbit", graph())
