@@ -1,8 +1,8 @@
 """Writes the golden files: a tiny model with every kind of law, an FP32 elastic model, a model with a skip, graphs.
 
 Run `PYTHONPATH=src python tests/golden/make_golden.py`. The files are format 1.0, those with a skip or an order of
-nodes 1.1, that with a coding 1.2, that with the layers of any network 1.3, and must never change: they are what an
-older smoothbit left on a user's disk. A later format gets files of its own.
+nodes 1.1, that with a coding 1.2, that with the layers of any network 1.3, that with a factor for each row 1.4,
+and must never change: they are what an older smoothbit left on a user's disk. A later format gets files of its own.
 """
 
 from __future__ import annotations
@@ -161,6 +161,19 @@ def tiny_layers_model() -> PackedModel:
     return PackedModel(Plan(ops, scores=20, embedding=13), info)
 
 
+def tiny_rows_model() -> PackedModel:
+    """Float32 features [*, 4] -> linear 3 on rows of 4 bits with a factor each -> linear 2 on rows of 2 bits."""
+    law = AffineLaw(4, f32(0.125, 0.25, 0.5), f32(8, 7, 9), f32(0, 0, 0), "per_channel")
+    first = PackedTensor(pack(np.arange(12).reshape(4, 3), 4), 3, law)
+    second = PackedTensor(pack(np.arange(6).reshape(3, 2) % 4, 2), 2, per_tensor_law(2, 0.5, 1))
+    ops = (
+        FeaturesOp(0, 4, None),
+        LinearOp(1, first, f32(0.5, -0.5, 0), True, None, rows=per_tensor_law(4, 0.125, 8)),
+        LinearOp(2, second, None, False, None, rows=per_tensor_law(2, 0.25)),
+    )
+    return PackedModel(Plan(ops, scores=3), ModelInfo("GIN", "qlr", 4, "none", "Tiny", "public", 2, "0.1.0"))
+
+
 def tiny_adjacency() -> CSR:
     """5 nodes: a hub 0, a self-loop at 2, node 4 without neighbours."""
     return csr_from_coo([0, 0, 0, 1, 2, 2, 3], [1, 2, 3, 0, 0, 2, 0], 5, 5)
@@ -192,6 +205,7 @@ def write_all(folder: Path) -> None:
     write_model(folder / "tiny_delta_model.smoothbit", tiny_delta_model())
     write_model(folder / "tiny_residual_model.smoothbit", tiny_residual_model())
     write_model(folder / "tiny_layers_model.smoothbit", tiny_layers_model())
+    write_model(folder / "tiny_rows_model.smoothbit", tiny_rows_model())
     write_graph(folder / "tiny_sparse_graph.smoothbit", tiny_sparse_graph())
     write_graph(folder / "tiny_dense_graph.smoothbit", tiny_dense_graph())
     write_graph(folder / "tiny_ordered_graph.smoothbit", tiny_ordered_graph())

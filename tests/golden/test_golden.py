@@ -20,6 +20,7 @@ READERS = {
     "tiny_delta_model": read_model,
     "tiny_residual_model": read_model,
     "tiny_layers_model": read_model,
+    "tiny_rows_model": read_model,
     "tiny_sparse_graph": read_graph,
     "tiny_dense_graph": read_graph,
     "tiny_ordered_graph": read_graph,
@@ -200,3 +201,12 @@ def test_layers_decode_from_the_document_alone():
         assert {name: record[name] for name in plain} == plain
     assert (plan["ops"][8]["sources"], plan["ops"][8]["weights"]) == ([7, 8, 7], [1.0, 0.1, -2.0])
     assert [plan["ops"][k]["relation"] for k in (2, 3)] == [None, 1]
+
+
+def test_rows_decode_from_the_document_alone():
+    metadata, tensors = decode("tiny_rows_model")
+    plan, ops = json.loads(metadata["plan"]), read_model(FOLDER / "tiny_rows_model.smoothbit").plan.ops
+    laws = decode_laws(plan, tensors)
+    assert metadata["format_version"] == "1.4"
+    assert [laws[record["rows"]] for record in plan["ops"][1:]] == [law_numbers(op.rows) for op in ops[1:]]
+    assert "rows" not in json.loads(decode("tiny_model")[0]["plan"])["ops"][1]

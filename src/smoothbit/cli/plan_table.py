@@ -59,7 +59,8 @@ def _bits(op: Op) -> str:
         return _width([op.law])
     if isinstance(op, LinearOp):
         weight = op.weight.law if isinstance(op.weight, PackedTensor) else None
-        return f"weight {_width([weight])}, output {_width([op.output])}"
+        rows = "" if op.rows is None else f"input {_width([op.rows])} by rows, "
+        return f"{rows}weight {_width([weight])}, output {_width([op.output])}"
     if not isinstance(op, (DiffuseOp, ElasticOp)):
         laws = {name: getattr(op, name) for name in ("message", "output") if hasattr(op, name)}
         return ", ".join(f"{name} {_width([law])}" for name, law in laws.items())

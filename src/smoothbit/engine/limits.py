@@ -54,6 +54,9 @@ def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
 
 
 def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Features) -> None:
+    if op.rows is not None:
+        check_accumulator(weight.num_rows, weight.law.qmax, op.rows.qmax)
+        return
     source = plan.ops[op.source - 1]
     if isinstance(source, FeaturesOp) and source.law is not None and not isinstance(features.matrix, np.ndarray):
         terms = int(features.matrix.row_lengths.max(initial=0))

@@ -83,7 +83,8 @@ def run_plan(
 def takes_sparse_features(plan: Plan) -> bool:
     """Return whether every operation of `plan` that reads the node features can read sparse ones."""
     laws = {k + 1: op.law for k, op in enumerate(plan.ops) if isinstance(op, FeaturesOp)}
-    others = {source for op in plan.ops if not isinstance(op, LinearOp) for source in op_sources(op)}
+    dense = (op for op in plan.ops if not isinstance(op, LinearOp) or op.rows is not None)
+    others = {source for op in dense for source in op_sources(op)}
     return not others & laws.keys() and all(law is None or law.phase[0] == 0 for law in laws.values())
 
 

@@ -12,12 +12,12 @@ from smoothbit.formats.json_text import parse_json, to_json
 from smoothbit.formats.plan_reader import plan_from_json, value_kinds
 from smoothbit.formats.plan_writer import plan_to_json
 from smoothbit.formats.record import Record, TensorShelf, open_metadata
-from smoothbit.formats.schema import DiffuseOp, ModelInfo, Plan
+from smoothbit.formats.schema import DiffuseOp, LinearOp, ModelInfo, Plan
 from smoothbit.formats.wording import expected
 from smoothbit.typing import AnyArray
 
 MODEL_FORMAT = "smoothbit-model"
-MODEL_VERSION = "1.3"
+MODEL_VERSION = "1.4"
 PLAIN_VERSION = "1.0"
 """Version of a plan without what a later one added: any reader of 1.x reads it."""
 FIRST_KINDS = ("features", "linear", "diffuse", "elastic")
@@ -115,8 +115,10 @@ def _encode(model: PackedModel) -> tuple[dict[str, AnyArray], dict[str, str]]:
 
 
 def _version(plan: Plan) -> str:
-    if any(op.kind not in FIRST_KINDS for op in plan.ops):
+    if any(isinstance(op, LinearOp) and op.rows is not None for op in plan.ops):
         return MODEL_VERSION
+    if any(op.kind not in FIRST_KINDS for op in plan.ops):
+        return "1.3"
     diffusions = [op for op in plan.ops if isinstance(op, DiffuseOp)]
     if any(op.coding != "plain" for op in diffusions):
         return "1.2"

@@ -47,6 +47,8 @@ class LinearOp:
         has_relu: Whether negative values become 0.
         output: Law of Y, or None to keep float32. It may be one for each node when only linear layers
             read Y.
+        rows: Law by which X becomes codes, row by row: x_i = r_i x^_i with r_i = max_j |x_ij| (1 where that
+            is 0) and codes of x_i / r_i. Per tensor, phase 0. None: X is multiplied as it is.
     """
 
     kind: ClassVar[str] = "linear"
@@ -55,6 +57,7 @@ class LinearOp:
     bias: Float32Array | None
     has_relu: bool
     output: AffineLaw | None
+    rows: AffineLaw | None = None
 
 
 @dataclass(frozen=True)

@@ -89,8 +89,12 @@ def calibrate(model: nn.Module, method: str = "minmax", *, percentile: float = 9
 
 
 def _recognise_features(model: nn.Module) -> list[RemovableHandle]:
-    """Let each `RowStage` see whether its input is an argument of the network and row-binary; return the hooks."""
+    """Let each `RowStage` decide by the first batch that it sees; return the hooks.
+
+    Rows of one number are exact only where they are features, so the arguments of the network are looked at.
+    """
     arguments: dict[int, bool] = {}
+    undecided = {module for module in model.modules() if isinstance(module, RowStage)}
 
     def note(module: nn.Module, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         for value in (*args, *kwargs.values()):
@@ -99,14 +103,18 @@ def _recognise_features(model: nn.Module) -> list[RemovableHandle]:
 
     def mark(stage: nn.Module, args: tuple[Any, ...]) -> None:
         assert isinstance(stage, RowStage)
-        stage.mark(arguments.get(args[0].data_ptr(), False))
+        is_exact = arguments.get(args[0].data_ptr(), False)
+        if stage in undecided:
+            stage.choose(args[0], is_exact=is_exact)
+        elif stage.read_mode() == "binary" and not is_exact:
+            stage.mark("tensor")
+        undecided.discard(stage)
 
-    stages = [module for module in model.modules() if isinstance(module, RowStage)]
-    if not stages:
+    if not undecided:
         return []
     return [
         model.register_forward_pre_hook(note, with_kwargs=True),
-        *(stage.register_forward_pre_hook(mark) for stage in stages),
+        *(stage.register_forward_pre_hook(mark) for stage in undecided),
     ]
 
 

@@ -16,6 +16,8 @@ from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array, Float64Array, UInt8Array
 
+SMALLEST_SIZE = np.finfo(np.float32).tiny
+
 
 @OPS.register("linear")
 def run_linear(op: LinearOp, context: Context) -> Dense:
@@ -23,8 +25,8 @@ def run_linear(op: LinearOp, context: Context) -> Dense:
 
     With X^ = xs * c + xo and W^ = ws * w + wo the product is
     ``xs ws (sum c w) + xs wo (sum c) + xo (ws sum w + depth wo)``: an integer sum, a rank-one
-    term and a constant for each column. Where X^ has a law for each node, xs is a factor of the row
-    and the constant one of row and column.
+    term and a constant for each column. Where X^ has a law or a factor for each node, xs is a factor of
+    the row and the constant one of row and column.
 
     Raises:
         ShapeError: the output has a law for each node of another graph.
@@ -38,6 +40,9 @@ def run_linear(op: LinearOp, context: Context) -> Dense:
 
 def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     source = context.values[op.source]
+    row_scale = None
+    if op.rows is not None:
+        source, row_scale = _quantize_rows(op.rows, context.decoded(context.dense(op.source)), context)
     if not isinstance(op.weight, PackedTensor) or not isinstance(source, (SparseCodes, PackedTensor)):
         return _product_f32(op, context)
     if isinstance(source, SparseCodes):
@@ -50,8 +55,24 @@ def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
         source.num_channels,
         op.weight.data,
         op.weight.law.num_bits,
-        dense_epilogue(op, source.law),
+        dense_epilogue(op, source.law, row_scale),
     )
+
+
+def _quantize_rows(law: AffineLaw, values: Float32Array, context: Context) -> tuple[Dense, Float32Array]:
+    """Return codes of x_i / r_i and r [N], the largest magnitude of each row."""
+    shape = (len(values), 1)
+    sizes = context.compute(lambda: row_sizes(values), shape)
+    inverse = context.compute(lambda: np.float32(1) / sizes, shape)
+    codes = context.combine([term(values, 1.0, inverse.reshape(-1))], values, law, "inputs")
+    return codes, sizes.reshape(-1)
+
+
+def row_sizes(values: Float32Array) -> Float32Array:
+    """Return max_j |x_ij| of each row [N, 1], and 1 where it has no normal float32 inverse."""
+    sizes: Float32Array = np.abs(values).max(axis=1, keepdims=True, initial=0)
+    sizes[sizes < SMALLEST_SIZE] = 1
+    return sizes
 
 
 def _quantize_nodes(values: Float32Array, law: AffineLaw, context: Context) -> UInt8Array | Float32Array:
@@ -84,8 +105,14 @@ def _sparse_epilogue(op: LinearOp, source: SparseCodes) -> Epilogue:
     )
 
 
-def dense_epilogue(op: LinearOp, source: AffineLaw) -> Epilogue:
-    """Return the epilogue of a product of codes [N, F_in] of the law `source` with a packed weight."""
+def dense_epilogue(op: LinearOp, source: AffineLaw, row_scale: Float32Array | None = None) -> Epilogue:
+    """Return the epilogue of a product of codes [N, F_in] of the law `source` with a packed weight.
+
+    Args:
+        op: The layer.
+        source: Law of the codes.
+        row_scale: Factor of each row of decoded codes [N], for a law per tensor, or None.
+    """
     weight = op.weight
     assert isinstance(weight, PackedTensor)
     channels, law = weight.num_channels, weight.law
@@ -102,6 +129,18 @@ def dense_epilogue(op: LinearOp, source: AffineLaw) -> Epilogue:
             output=op.output,
         )
     source_step, source_offset = source.step[0], source.offset[0]
+    if row_scale is not None:
+        constant = (np.float64(source_offset) * _column_sums(weight, step, offset)).astype(np.float32)
+        return Epilogue(
+            channels,
+            col_scale=source_step * step,
+            col_term=source_step * offset,
+            row_scale=row_scale,
+            col_bias=op.bias,
+            terms=(row_constant(row_scale, constant),) if source_offset != 0 else (),
+            has_relu=op.has_relu,
+            output=op.output,
+        )
     return Epilogue(
         channels,
         col_scale=source_step * step,

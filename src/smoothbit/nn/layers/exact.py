@@ -83,7 +83,7 @@ class _Call:
 
     def _is_row_binary(self) -> bool:
         stages = [module for module in self.layer.modules() if isinstance(module, RowStage)]
-        return any(bool(stage.is_row_binary) for stage in stages)
+        return any(stage.read_mode() == "binary" for stage in stages)
 
     def _graph(self) -> PreparedGraph:
         tensors = [self.arguments.get(role) for role in ROLES]

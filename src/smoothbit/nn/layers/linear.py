@@ -15,7 +15,8 @@ from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import LinearOp
 from smoothbit.nn.layers.base import QuantLayer, check_option, check_value, convert, register
 from smoothbit.nn.plan_builder import PlanBuilder, Value
-from smoothbit.quant import FloatStage, QuantConfig, Quantizer, make_input
+from smoothbit.numerics.affine import AffineLaw
+from smoothbit.quant import FloatStage, QuantConfig, Quantizer, RowStage, make_input
 from smoothbit.typing import Float32Array
 
 
@@ -37,7 +38,7 @@ class AnyLinear(QuantLayer):
 
     def attach(self, quant: QuantConfig) -> None:
         """Add quantizers of input and weights."""
-        self.input_quantizer = make_input(quant, self.weight.shape[1])
+        self.input_quantizer = make_input(quant, self.weight.shape[1], takes_rows=True)
         self.weight_quantizer = quant.make("weights", self.weight.shape[0])
 
     def apply_to(self, x: Tensor) -> Tensor:
@@ -55,8 +56,12 @@ class AnyLinear(QuantLayer):
 
     def emit(self, builder: PlanBuilder, x: Value, *, has_relu: bool = False) -> Value:
         """Append the product, with a ReLU if asked for."""
-        x = builder.quantized(check_value(self, "x", x), self.input_quantizer.law())
-        return emit_product(builder, x, self.weight.t(), self.weight_quantizer, self.bias, has_relu=has_relu)
+        stage = self.input_quantizer
+        law = stage.law()
+        has_rows = isinstance(stage, RowStage) and stage.read_mode() == "rows"
+        x = builder.quantized(check_value(self, "x", x), None if has_rows else law)
+        rows = law if has_rows else None
+        return emit_product(builder, x, self.weight.t(), self.weight_quantizer, self.bias, has_relu=has_relu, rows=rows)
 
     def emit_product(self, builder: PlanBuilder, x: Value) -> Value:
         """Append what `multiply` computes."""
@@ -71,12 +76,13 @@ def emit_product(
     bias: Tensor | None = None,
     *,
     has_relu: bool = False,
+    rows: AffineLaw | None = None,
 ) -> Value:
-    """Append y = x Q(W) + bias for a weight [F_in, F_out]."""
+    """Append y = x Q(W) + bias for a weight [F_in, F_out]; `rows` as in `LinearOp`."""
     matrix = np.ascontiguousarray(weight.detach().cpu().numpy())
     law = quantizer.law()
     packed = matrix if law is None else PackedTensor.from_values(matrix, law)
-    return builder.add(LinearOp(x.number, packed, vector(bias), has_relu, None), matrix.shape[1])
+    return builder.add(LinearOp(x.number, packed, vector(bias), has_relu, None, rows), matrix.shape[1])
 
 
 def vector(tensor: Tensor | None) -> Float32Array | None:

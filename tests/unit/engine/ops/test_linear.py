@@ -1,4 +1,4 @@
-"""Linear layers whose output has a law for each node (docs/numerics.md, "Laws for each node")."""
+"""Linear layers with laws for each node: of their output, or of their input as it comes (docs/numerics.md)."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan
+from smoothbit.engine.runner import takes_sparse_features
 from smoothbit.errors import ShapeError, ValueRangeError
 from smoothbit.formats import PackedModel, PackedTensor, read_model, write_model
 from smoothbit.formats.schema import DiffuseOp, FeaturesOp, LinearOp, ModelInfo, Plan
@@ -115,4 +116,80 @@ def test_neighbours_cannot_add_what_differs_between_nodes(tmp_path):
     last = replace(plan.ops[2], source=3)
     packed = PackedModel(Plan((*plan.ops[:2], diffuse, last), scores=4), _info())
     with pytest.raises(ValueRangeError, match="a value with one law for all nodes"):
+        write_model(tmp_path / "m.smoothbit", packed)
+
+
+def _rows_plan(bits: int, zero_point: int, output: AffineLaw | None = None) -> Plan:
+    rng = np.random.default_rng(2)
+    packed = [
+        PackedTensor.from_values(rng.standard_normal(shape).astype(np.float32), per_tensor_law(4, 0.3, zero_point=7))
+        for shape in ((20, HIDDEN), (HIDDEN, 5))
+    ]
+    rows = per_tensor_law(bits, (1 + (zero_point > 0)) / ((1 << bits) - 1), zero_point)
+    bias = rng.standard_normal(HIDDEN).astype(np.float32)
+    ops = (
+        FeaturesOp(0, 20, None),
+        LinearOp(1, packed[0], bias, True, output, rows),
+        LinearOp(2, packed[1], bias[:5], False, None, None if output else rows),
+    )
+    return Plan(ops, scores=3)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize("is_signed", [False, True], ids=["unsigned", "signed"])
+def test_rows_are_codes_times_their_largest_magnitude(prepared, bits, is_signed):
+    """Float32 sums of 20 terms of at most 5 times a row's size: 4 roundings of 2^-24 each, relative to them."""
+    plan, features = _rows_plan(bits, (1 << bits - 1) * is_signed), FEATURES["dense"]()
+    features.matrix[3] = 0
+    features.matrix[4] = 1e-45
+    traced = run_plan(replace(plan, ops=plan.ops[:2], scores=2), prepared, features, KernelBackend(), has_trace=True)
+    sizes = np.abs(features.matrix).max(axis=1, keepdims=True)
+    sizes[3:5] = 1
+    law, layer = plan.ops[1].rows, plan.ops[1]
+    codes = traced.trace["value2.inputs"].codes()
+    np.testing.assert_array_equal(codes, affine.quantize(features.matrix * (np.float32(1) / sizes), law))
+    decoded = sizes * affine.dequantize(codes, law).astype(np.float64)
+    wanted = np.maximum(decoded @ layer.weight.dequantize().astype(np.float64) + layer.bias, 0)
+    np.testing.assert_allclose(traced.scores, wanted, rtol=0, atol=100 * sizes.max() * 4 * 2.0**-24)
+
+
+@pytest.mark.parametrize("output", [None, per_tensor_law(4, 0.5)], ids=["float", "codes"])
+def test_rows_in_simulation_and_replay(prepared, output):
+    plan, features = _rows_plan(4, 8, output), FEATURES["dense"]()
+    session = Session(plan, prepared, features)
+    for _ in range(2):
+        scores = run_plan(plan, prepared, features, KernelBackend()).scores
+        np.testing.assert_array_equal(scores, session.run().scores)
+        np.testing.assert_array_equal(scores, run_plan(plan, prepared, features, TorchBackend()).scores)
+        features.matrix[:] = 3 * features.matrix[:, ::-1].copy()
+
+
+def test_file_keeps_the_law_of_rows(tmp_path):
+    write_model(tmp_path / "m.smoothbit", PackedModel(_rows_plan(4, 8), _info()))
+    plan = read_model(tmp_path / "m.smoothbit").plan
+    assert (plan.ops[1].rows.scale[0], plan.ops[1].rows.zero_point[0]) == (np.float32(2 / 15), 8)
+    assert b'"format_version":"1.4"' in (tmp_path / "m.smoothbit").read_bytes()
+    assert not takes_sparse_features(plan)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"rows": per_tensor_law(4, 0.1, 8, 0.5)}, "a law per tensor with phase 0"),
+        ({"rows": _node_law(20)}, "per tensor, channel or group"),
+        ({"weight": np.ones((20, HIDDEN), np.float32)}, "absent where the source has codes, or the weight has none"),
+    ],
+    ids=["phase", "nodes", "float weight"],
+)
+def test_laws_of_rows_that_are_refused(tmp_path, change, message):
+    plan = _rows_plan(4, 8)
+    packed = PackedModel(replace(plan, ops=(plan.ops[0], replace(plan.ops[1], **change), plan.ops[2])), _info())
+    with pytest.raises(ValueRangeError, match=message):
+        write_model(tmp_path / "m.smoothbit", packed)
+
+
+def test_rows_of_codes_are_refused(tmp_path):
+    plan = _rows_plan(4, 8)
+    packed = PackedModel(replace(plan, ops=(replace(plan.ops[0], law=per_tensor_law(4, 1.0)), *plan.ops[1:])), _info())
+    with pytest.raises(ValueRangeError, match="absent where the source has codes"):
         write_model(tmp_path / "m.smoothbit", packed)

@@ -100,6 +100,16 @@ def test_linear(tmp_path, bits):
 
 
 @pytest.mark.parametrize("bits", BITS)
+@pytest.mark.parametrize("zero_point", [0, 1], ids=["unsigned", "signed"])
+def test_linear_on_rows(tmp_path, bits, zero_point):
+    rows = per_tensor_law(bits, 1 / 2 ** (bits - 1), 2 ** (bits - 1) * zero_point)
+    first = LinearOp(1, weight(WIDTH, WIDTH, bits), bias(), True, None)
+    second = LinearOp(2, weight(WIDTH, WIDTH, bits), bias(), True, output(bits), rows)
+    found = report_of(tmp_path, first, second, bits=bits)
+    assert (found.label_agreement, found.max_abs_difference) == (1, 0)
+
+
+@pytest.mark.parametrize("bits", BITS)
 @pytest.mark.parametrize("reduce", ["sum", "mean", "max"])
 @pytest.mark.parametrize("has_loops", [False, True], ids=["edges", "loops"])
 def test_aggregate(tmp_path, bits, reduce, has_loops):

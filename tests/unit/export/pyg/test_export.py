@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 import smoothbit
 from smoothbit.engine import PreparedGraph, load
 from smoothbit.errors import ArgumentError, UnsupportedError
+from smoothbit.formats.schema import LinearOp
 from smoothbit.numerics.features import Features
 
 NUM_NODES = 40
@@ -106,6 +107,30 @@ def test_file_of_a_network_with_other_features_is_refused(model, tmp_path):
         other(x[:, :20], edges)
     with pytest.raises(ArgumentError):
         smoothbit.verify(other, path, (x[:, :20], edges))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_sums_of_different_sizes_keep_a_factor_for_each_row(tmp_path, bits):
+    torch.manual_seed(0)
+    network = pyg.GIN(30, 16, 2, 5).eval()
+    generator = torch.Generator().manual_seed(1)
+    sources = torch.arange(400) * NUM_NODES // 400
+    targets = (torch.rand(400, generator=generator) ** 6 * NUM_NODES).long()  # degrees from 0 to about 200
+    x, edges = torch.rand(NUM_NODES, 30, generator=generator), torch.stack([sources, targets])
+    smoothbit.quantize_(network, f"int{bits}")
+    with smoothbit.calibrate(network, "mse"):
+        network(x, edges)
+    exported = smoothbit.export(network, tmp_path / "gin.smoothbit", (x, edges))
+    assert any(isinstance(op, LinearOp) and op.rows is not None for op in exported.packed.plan.ops)
+    assert exported.verification.passed
+    assert exported.verification.fake_quantize_label_agreement == 1
+    restored = pyg.GIN(30, 16, 2, 5).eval()
+    smoothbit.quantize_(restored, f"int{bits}")
+    restored.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(restored(x, edges), network(x, edges))
+    fake = network(x, edges).detach()  # with gradients: as it trains
+    assert (fake.argmax(1).numpy() == exported.scores.argmax(1)).mean() > 0.9
 
 
 def test_float_network_is_refused_before_anything_is_written(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smoothbit.engine.ops.linear import dense_epilogue
+from smoothbit.engine.ops.linear import SMALLEST_SIZE, dense_epilogue
 from smoothbit.errors import UnsupportedError
 from smoothbit.export.onnx.ops.scope import OPERATIONS, Scope
 from smoothbit.export.onnx.values import (
@@ -22,6 +22,7 @@ from smoothbit.export.onnx.writer import Writer
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp, LinearOp
 from smoothbit.kernels import Epilogue
+from smoothbit.numerics.affine import AffineLaw
 
 
 @OPERATIONS.register("features")
@@ -55,6 +56,8 @@ def write_features(op: FeaturesOp, scope: Scope) -> Value:
 def write_linear(op: LinearOp, scope: Scope) -> Value:
     """Return X W + bias: integers where both sides are codes, as in `engine.ops.linear`."""
     w, source = scope.writer, scope.value(op.source)
+    if op.rows is not None and isinstance(op.weight, PackedTensor):
+        return _product_of_rows(op, op.rows, op.weight, w, term(w, source))
     if not isinstance(op.weight, PackedTensor) or not isinstance(source, Codes):
         return _float_product(op, w, source)
     law, weight, weight_law, channels = source.law, weight_codes(w, op.weight), op.weight.law, op.weight.shape[1]
@@ -73,6 +76,18 @@ def write_linear(op: LinearOp, scope: Scope) -> Value:
         output=op.output,
     )
     return finish(w, sums, epilogue, row_term=_row_sums(w, centered), row_scale=source.row_scale)
+
+
+def _product_of_rows(op: LinearOp, law: AffineLaw, weight: PackedTensor, w: Writer, x: str) -> Value:
+    """Return the product of codes of x_i / r_i, times r_i = max_j |x_ij|."""
+    largest = w.add("ReduceMax", w.add("Abs", x), w.constant([1], np.int64), keepdims=1)
+    is_small = w.add("Less", largest, w.constant(SMALLEST_SIZE))
+    sizes = w.add("Where", is_small, w.constant(1), largest)
+    codes = quantize(w, w.add("Mul", x, w.add("Div", w.constant(1), sizes)), law, weight.num_rows)
+    sums = w.add("MatMulInteger", codes.bytes(w), weight_codes(w, weight))
+    epilogue = dense_epilogue(op, law, np.ones(1, np.float32))
+    terms = [w.add("Mul", sizes, w.constant(added.step)) for added in epilogue.terms]
+    return finish(w, sums, epilogue, row_term=_row_sums(w, integers(w, codes)), row_scale=sizes, terms=terms)
 
 
 def _float_product(op: LinearOp, w: Writer, source: Value) -> Value:
