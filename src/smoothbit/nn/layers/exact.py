@@ -19,7 +19,7 @@ from torch import Tensor
 from smoothbit.engine import PreparedGraph
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.runner import run_plan
-from smoothbit.formats.schema import Plan
+from smoothbit.formats.schema import LinearOp, Plan
 from smoothbit.nn.graph import graph_from_tensors
 from smoothbit.nn.plan_builder import GraphInput, PlanBuilder, Value
 from smoothbit.numerics.features import Features
@@ -50,36 +50,47 @@ def _is_frozen(layer: Any) -> bool:
 
 
 class _Call:
-    """One call of a layer: its one tensor of nodes [N, F] and the graph.
+    """One call of a layer: its tensors of nodes [N, F] and the graph.
 
     Attributes:
-        is_for_engine: Whether it is whole nodes of one graph on the CPU in float32; mini-batches with senders
+        nodes: The tensors, each once.
+        is_for_engine: Whether they are whole nodes of one graph on the CPU in float32; mini-batches with senders
             and receivers apart are not.
     """
 
     def __init__(self, layer: Any, arguments: dict[str, Any]) -> None:
         self.layer = layer
         self.arguments = arguments
-        self.nodes = [v for v in self.arguments.values() if isinstance(v, Tensor) and v.dim() == 2 and _is_float(v)]
+        found = [v for v in self.arguments.values() if isinstance(v, Tensor) and v.dim() == 2 and _is_float(v)]
+        self.nodes = list({id(x): x for x in found}.values())
         others = [v for v in self.arguments.values() if not isinstance(v, (Tensor, int, float, type(None)))]
-        self.is_for_engine = not others and len(self.nodes) == 1 and len(self.nodes[0]) > 0
+        self.is_for_engine = not others and len({len(x) for x in self.nodes} - {0}) == 1
 
     def run(self) -> Tensor:
         """Return the result [N, F_out]."""
-        (x,) = self.nodes
         builder = PlanBuilder()
-        scores = self.layer.emit(builder, *(self._symbol(name, value) for name, value in self.arguments.items()))
+        values = self._values(builder)
+        symbols = (values.get(id(v)) or self._symbol(name, v) for name, v in self.arguments.items())
+        scores = self.layer.emit(builder, *symbols)
         plan = Plan(tuple(builder.ops), scores=scores.number)
-        array = x.numpy()
+        array = self.nodes[0].numpy() if len(self.nodes) == 1 else torch.cat(self.nodes, dim=1).numpy()
         features = Features.from_dense(array) if self._is_row_binary() else Features(np.ascontiguousarray(array))
         return torch.from_numpy(run_plan(plan, self._graph(), features, KernelBackend(torch.get_num_threads())).scores)
 
+    def _values(self, builder: PlanBuilder) -> dict[int, Value]:
+        """Return the value of each tensor of nodes: the features, or columns of them that a float32 product takes."""
+        widths = [x.shape[1] for x in self.nodes]
+        if len(widths) == 1:
+            return {id(self.nodes[0]): Value(0, widths[0])}
+        features = builder.quantized(Value(0, sum(widths)), None)
+        values, columns = {}, np.eye(sum(widths), dtype=np.float32)
+        for x, width, end in zip(self.nodes, widths, np.cumsum(widths), strict=True):
+            product = LinearOp(features.number, np.ascontiguousarray(columns[:, end - width : end]), None, False, None)
+            values[id(x)] = builder.add(product, width)
+        return values
+
     def _symbol(self, name: str, value: Any) -> Any:
-        if not isinstance(value, Tensor):
-            return value
-        if value is self.nodes[0]:
-            return Value(0, value.shape[1])
-        return GraphInput(name) if name in ROLES else value
+        return GraphInput(name) if isinstance(value, Tensor) and name in ROLES else value
 
     def _is_row_binary(self) -> bool:
         stages = [module for module in self.layer.modules() if isinstance(module, RowStage)]

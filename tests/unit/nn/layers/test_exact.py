@@ -45,6 +45,32 @@ def test_engine_evaluates_and_training_does_not(layer, runs):
     assert float(((found - fake.detach()).abs() < 1e-5).float().mean()) > 0.9
 
 
+@pytest.mark.parametrize("is_first", [True, False], ids=["x is x_0", "x and x_0"])
+@pytest.mark.parametrize("shared", [True, False])
+def test_layers_of_two_tensors_are_run(runs, tmp_path, is_first, shared):
+    torch.manual_seed(0)
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = pyg.Linear(12, 8), pyg.Linear(8, 5)
+            self.conv = pyg.GCN2Conv(8, 0.2, theta=0.5, layer=1, shared_weights=shared)
+
+        def forward(self, x, edge_index):
+            x_0 = self.first(x).relu()
+            return self.last(self.conv(x_0 if is_first else 0.5 * x_0, x_0, edge_index).relu())
+
+    net, (edge_index, *_) = Net().eval(), layer_graph()
+    smoothbit.quantize_(net, "int2")
+    with smoothbit.calibrate(net):
+        net(layer_features(), edge_index)
+    report = smoothbit.export(net, tmp_path / "net.smoothbit", (layer_features(), edge_index))
+    with torch.no_grad():
+        found = net(layer_features(), edge_index)
+    assert len(runs) >= 3
+    assert (found.numpy() == report.scores).all()
+
+
 def test_bypassed_and_calibrated_layers_are_not_run(layer, runs):
     arguments = layer_features(), *layer_graph()
     with smoothbit.bypass(layer), torch.no_grad():
