@@ -9,11 +9,19 @@ namespace {
 // Below this much work a second thread costs more than it saves (waking one takes some microseconds).
 constexpr int64_t kBytesPerThread = 1 << 18;
 
-class SpmmCall : public Call {
+// A sum or a maximum of gathered rows of codes.
+class GatherCall : public Call {
  public:
-  SpmmCall(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
-           Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
-      : indptr_(indptr), indices_(indices), weights_(weights), source_(source), num_bits_(num_bits),
+  void run() const override {
+    const KernelTable& kernels = current_kernels();
+    const auto kernel = is_max_ ? kernels.spmax : kernels.spmm;
+    run_rows(kernel[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
+  }
+
+ protected:
+  GatherCall(bool is_max, Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
+             Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
+      : is_max_(is_max), indptr_(indptr), indices_(indices), weights_(weights), source_(source), num_bits_(num_bits),
         epilogue_(std::move(epilogue)) {
     args_.indptr = indptr_.data();
     args_.indices = indices_.data();
@@ -25,16 +33,13 @@ class SpmmCall : public Call {
     const int64_t row_bytes = (epilogue_.num_channels() * num_bits + 7) / 8;
     require(args_.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
     args_.epilogue = epilogue_.expand(args_.num_rows, out);
-    args_.epilogue.thresholds = epilogue_.thresholds(args_.epilogue, num_bits);
+    if (!is_max) args_.epilogue.thresholds = epilogue_.thresholds(args_.epilogue, num_bits);
     const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + 8 * args_.num_rows) * (row_bytes + 8);
     num_threads_ = resolve_threads(num_threads, work, kBytesPerThread);
   }
 
-  void run() const override {
-    run_rows(current_kernels().spmm[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
-  }
-
  private:
+  bool is_max_;
   Vector<int64_t> indptr_;
   Vector<int32_t> indices_;
   std::optional<Vector<int16_t>> weights_;
@@ -44,35 +49,18 @@ class SpmmCall : public Call {
   SpmmArgs args_;
 };
 
-class SpmaxCall : public Call {
+class SpmmCall : public GatherCall {
+ public:
+  SpmmCall(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
+           Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
+      : GatherCall(false, indptr, indices, weights, source, num_bits, std::move(epilogue), out, num_threads) {}
+};
+
+class SpmaxCall : public GatherCall {
  public:
   SpmaxCall(Vector<int64_t> indptr, Vector<int32_t> indices, Matrix<uint8_t> source, int num_bits, nb::object epilogue,
             AnyOutMatrix out, int num_threads)
-      : indptr_(indptr), indices_(indices), source_(source), num_bits_(num_bits), epilogue_(std::move(epilogue)) {
-    args_.indptr = indptr_.data();
-    args_.indices = indices_.data();
-    args_.source = source_.data();
-    args_.source_stride = static_cast<int64_t>(source_.shape(1));
-    args_.num_rows = static_cast<int64_t>(indptr_.shape(0)) - 1;
-    args_.num_sources = static_cast<int64_t>(source_.shape(0));
-    const int64_t row_bytes = (epilogue_.num_channels() * num_bits + 7) / 8;
-    require(args_.source_stride >= row_bytes, "Expected the rows of `source` to hold `num_channels` codes.");
-    args_.epilogue = epilogue_.expand(args_.num_rows, out);
-    const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + 8 * args_.num_rows) * (row_bytes + 8);
-    num_threads_ = resolve_threads(num_threads, work, kBytesPerThread);
-  }
-
-  void run() const override {
-    run_rows(current_kernels().spmax[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
-  }
-
- private:
-  Vector<int64_t> indptr_;
-  Vector<int32_t> indices_;
-  Matrix<uint8_t> source_;
-  int num_bits_, num_threads_ = 1;
-  BoundEpilogue epilogue_;
-  SpmmArgs args_;
+      : GatherCall(true, indptr, indices, std::nullopt, source, num_bits, std::move(epilogue), out, num_threads) {}
 };
 
 class SpmmF32Call : public Call {
