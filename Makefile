@@ -1,4 +1,4 @@
-# make setup | test | demo | lint | native-test | emulated-test | sanitize | fuzz-native | tidy | clean
+# make setup | test | demo | lint | native-test | emulated-test | sanitize | fuzz-native | fuzz-guided | tidy | clean
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ CMAKE = $(if $(wildcard $(BIN)/cmake),$(BIN)/cmake,cmake)
 NATIVE_SOURCES := $(shell find csrc -type f)
 
 .PHONY: setup test demo lint native-test emulated-test neon-test avx512-test \
-        sanitize asan-test asan-python-test tsan-test memcheck-test fuzz-native tidy clean
+        sanitize asan-test asan-python-test tsan-test memcheck-test fuzz-native fuzz-guided tidy clean
 
 setup: $(STAMP)
 
@@ -107,6 +107,12 @@ fuzz-native:
 	  build/fuzz/smoothbit_fuzz -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=runs/fuzz-native/ \
 	    -print_final_stats=1 runs/fuzz-native; \
 	else echo "fuzz-native: skipped, $(CLANG) not found (apt install clang libclang-rt-14-dev)"; fi
+
+# SECONDS of the readers' fuzzer that coverage guides, in runs/fuzz-guided; pip install atheris into $(VENV).
+fuzz-guided: setup
+	@if $(BIN)/python -c "import atheris" 2>/dev/null; then mkdir -p runs && \
+	  PYTHONPATH=src $(BIN)/python -m tests.fuzz.guided runs/fuzz-guided -max_total_time=$(SECONDS) -artifact_prefix=runs/; \
+	else echo "fuzz-guided: skipped, atheris not found ($(BIN)/python -m pip install atheris)"; fi
 
 clean:
 	rm -rf build .stamps
