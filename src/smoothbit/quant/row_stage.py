@@ -77,7 +77,10 @@ class RowStage(nn.Module):
     def choose(self, x: Tensor, *, is_exact: bool) -> None:
         """Decide by a batch [*, F]; `is_exact` when its rows hold one number each and are features."""
         has_rows = self.takes_rows and needs_rows(x, self.quantizer.num_bits)
-        self.mark("binary" if is_exact else "rows" if has_rows else "tensor")
+        mode = "binary" if is_exact else "rows" if has_rows else "tensor"
+        if mode != self.read_mode():
+            self.quantizer.forget()
+            self.mark(mode)
 
     def law(self) -> AffineLaw:
         """Return the law of the codes, of x_i / r_i where rows have factors.
@@ -105,9 +108,10 @@ def is_row_binary(x: Tensor) -> bool:
 
 
 def row_sizes(x: Tensor) -> Tensor:
-    """Return max_j |x_ij| of each row of `x` [*, F] as [*, 1], a constant; 1 where it has no normal inverse."""
+    """Return max_j |x_ij| of each row of `x` [*, F] as [*, 1], a constant; finite, 1 where it has no normal inverse."""
     sizes = x.detach().abs().amax(dim=-1, keepdim=True) if x.shape[-1] else x.new_zeros(*x.shape[:-1], 1)
-    return torch.where(sizes < torch.finfo(x.dtype).tiny, 1.0, sizes)
+    finite = sizes.clamp(max=torch.finfo(x.dtype).max)
+    return torch.where(sizes < torch.finfo(x.dtype).tiny, 1.0, finite)
 
 
 def needs_rows(x: Tensor, num_bits: int) -> bool:

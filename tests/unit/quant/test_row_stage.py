@@ -88,6 +88,18 @@ def test_rows_of_one_size_share_a_step(sums):
     assert stage.read_mode() == "tensor"
 
 
+@pytest.mark.parametrize("quantizer", ["minmax", "qlr", "lsq"])
+def test_a_second_calibration_begins_anew(sums, quantizer):
+    stage, fresh = (make_input(QuantConfig(quantizer, 4), takes_rows=True) for _ in range(2))
+    with calibrate(stage):
+        stage(torch.full((4, 8), 500.0))
+    for each in (stage, fresh):
+        with calibrate(each):
+            each(sums)
+    assert stage.read_mode() == "rows"
+    assert torch.equal(stage(sums), fresh(sums))
+
+
 def test_later_batches_do_not_change_the_way_of_the_first(sums):
     stage = make_input(QuantConfig(num_bits=4), takes_rows=True)
     with calibrate(stage, "mse"):

@@ -17,6 +17,7 @@ from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array, Float64Array, UInt8Array
 
 SMALLEST_SIZE = np.finfo(np.float32).tiny
+LARGEST_SIZE = np.finfo(np.float32).max
 
 
 @OPS.register("linear")
@@ -69,8 +70,8 @@ def _quantize_rows(law: AffineLaw, values: Float32Array, context: Context) -> tu
 
 
 def row_sizes(values: Float32Array) -> Float32Array:
-    """Return max_j |x_ij| of each row [N, 1], and 1 where it has no normal float32 inverse."""
-    sizes: Float32Array = np.abs(values).max(axis=1, keepdims=True, initial=0)
+    """Return max_j |x_ij| of each row [N, 1]; finite, and 1 where it has no normal float32 inverse."""
+    sizes: Float32Array = np.minimum(np.abs(values).max(axis=1, keepdims=True, initial=0), LARGEST_SIZE)
     sizes[sizes < SMALLEST_SIZE] = 1
     return sizes
 

@@ -171,6 +171,11 @@ class Quantizer(nn.Module, ABC):
         """Multiply both ends of the grid by `factor` > 0; refused as by `set_range`."""
         raise self._no_range()
 
+    def forget(self) -> None:
+        """Take the next batch for the first: what was seen so far had other units."""
+        self.is_initialised.fill_(False)
+        self._is_ready = False
+
     def extra_repr(self) -> str:
         """Show width and granularity."""
         return f"num_bits={self.num_bits}, granularity={self.granularity}"

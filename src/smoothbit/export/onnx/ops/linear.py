@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from smoothbit.engine.ops.linear import SMALLEST_SIZE, dense_epilogue
+from smoothbit.engine.ops.linear import LARGEST_SIZE, SMALLEST_SIZE, dense_epilogue
 from smoothbit.errors import UnsupportedError
 from smoothbit.export.onnx.ops.scope import OPERATIONS, Scope
 from smoothbit.export.onnx.values import (
@@ -82,7 +82,7 @@ def _product_of_rows(op: LinearOp, law: AffineLaw, weight: PackedTensor, w: Writ
     """Return the product of codes of x_i / r_i, times r_i = max_j |x_ij|."""
     largest = w.add("ReduceMax", w.add("Abs", x), w.constant([1], np.int64), keepdims=1)
     is_small = w.add("Less", largest, w.constant(SMALLEST_SIZE))
-    sizes = w.add("Where", is_small, w.constant(1), largest)
+    sizes = w.add("Where", is_small, w.constant(1), w.add("Min", largest, w.constant(LARGEST_SIZE)))
     codes = quantize(w, w.add("Mul", x, w.add("Div", w.constant(1), sizes)), law, weight.num_rows)
     sums = w.add("MatMulInteger", codes.bytes(w), weight_codes(w, weight))
     epilogue = dense_epilogue(op, law, np.ones(1, np.float32))
