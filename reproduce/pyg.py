@@ -11,10 +11,12 @@ fills the table of docs/pyg.md.
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import statistics
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -37,12 +39,31 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RECORD = REPOSITORY / "reproduce" / "pyg" / "accuracy.json"
 PAGE = REPOSITORY / "docs" / "pyg.md"
 WIDTHS = ("float", "int8", "int4", "int2")
-SEEDS = {"Cora": 5, "Photo": 2, "facebook": 2, "PROTEINS": 5, "IMDB-BINARY": 5}
-EPOCHS = {"Cora": (100, 50), "Photo": (50, 30), "facebook": (50, 30), "PROTEINS": (40, 25), "IMDB-BINARY": (40, 25)}
-"""Epochs in float32, and for each width below 8 bits."""
-RATES = {"Cora": (0.01, 0.01), "Photo": (0.05, 0.02), "facebook": (0.02, 0.01)}
-"""Learning rates likewise; those of graph classification are in `GRAPH_RATES`."""
-GRAPH_RATES = (0.01, 0.003)
+SEEDS = 5
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Epochs, learning rate and weight decay in float32; epochs and rate of each width below 8 bits."""
+
+    epochs: int
+    rate: float
+    decay: float
+    low_epochs: int
+    low_rate: float
+
+
+RECIPES = {
+    "Cora": Recipe(epochs=100, rate=0.01, decay=5e-4, low_epochs=50, low_rate=0.01),
+    "Photo": Recipe(epochs=100, rate=0.05, decay=0.0, low_epochs=100, low_rate=0.02),
+    "facebook": Recipe(epochs=100, rate=0.03, decay=5e-4, low_epochs=100, low_rate=0.01),
+    "PROTEINS": Recipe(epochs=60, rate=0.01, decay=0.0, low_epochs=40, low_rate=0.01),
+    "IMDB-BINARY": Recipe(epochs=60, rate=0.01, decay=0.0, low_epochs=40, low_rate=0.01),
+}
+NUM_VAL = 500
+"""Nodes of the validation set, where a graph has no public split."""
+CHECK_EVERY = 5
+"""Epochs between two looks at the validation set; the weights with the highest accuracy there are kept."""
 SVD_CHANNELS = 128
 """Channels of facebook's features, as in PyG's `FacebookPagePage`; the 4,714 words are projected."""
 
@@ -112,7 +133,7 @@ def jumping_sage(num_features: int, num_classes: int) -> GraphSAGE:
 NODE_SETS, GRAPH_SETS = ("Cora", "Photo", "facebook"), ("PROTEINS", "IMDB-BINARY")
 NETWORKS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "gcn": (GCN, NODE_SETS),
-    "gat": (GAT, ("Cora", "Photo")),
+    "gat": (GAT, NODE_SETS),
     "sage": (SAGE, NODE_SETS),
     "sage_jk": (jumping_sage, NODE_SETS),
     "gin": (GIN, GRAPH_SETS),
@@ -136,13 +157,13 @@ def node_data(name: str, root: str) -> Data:
 
 
 class NodeTask:
-    """Node classification: Cora's public split, else 20 nodes of each class drawn with the seed."""
+    """Node classification: Cora's public split, else 20 nodes of each class and `NUM_VAL` to validate, by the seed."""
 
     def __init__(self, name: str, root: str, seed: int) -> None:
         data = node_data(name, root).clone()
         if name != "Cora":
             torch.manual_seed(seed)
-            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=0)(data)
+            data = T.RandomNodeSplit("test_rest", num_train_per_class=20, num_val=NUM_VAL)(data)
         self.data, self.num_classes = data, int(data.y.max()) + 1
         self.example = (data.x, data.edge_index)
 
@@ -150,16 +171,22 @@ class NodeTask:
         return model(self.data.x, self.data.edge_index)
 
     def losses(self, model: nn.Module, teacher: Tensor | None) -> Iterator[Tensor]:
-        """Yield the loss of each step of an epoch."""
+        """Yield the loss of each step of an epoch: on labels, or on a teacher's probabilities of all nodes."""
         data = self.data
-        if teacher is not None:
-            yield F.cross_entropy(self.scores(model), teacher)
-        elif isinstance(model, SAGE) and can_sample():
-            for batch in NeighborLoader(data, [25, 10], input_nodes=data.train_mask, batch_size=64, shuffle=True):
+        if isinstance(model, SAGE) and can_sample():
+            nodes, batch_size = (data.train_mask, 64) if teacher is None else (None, 4096)
+            for batch in NeighborLoader(data, [25, 10], input_nodes=nodes, batch_size=batch_size, shuffle=True):
+                targets = batch.y if teacher is None else teacher[batch.n_id]
                 out = model(batch.x, batch.edge_index)[: batch.batch_size]
-                yield F.cross_entropy(out, batch.y[: batch.batch_size])
+                yield F.cross_entropy(out, targets[: batch.batch_size])
+        elif teacher is not None:
+            yield F.cross_entropy(self.scores(model), teacher)
         else:
             yield F.cross_entropy(self.scores(model)[data.train_mask], data.y[data.train_mask])
+
+    def validation(self, model: nn.Module) -> tuple[float, float]:
+        """Return accuracy and negative loss on the validation nodes."""
+        return _quality(self.scores(model)[self.data.val_mask], self.data.y[self.data.val_mask])
 
     def calibrate(self, model: nn.Module) -> None:
         self.scores(model)
@@ -168,18 +195,20 @@ class NodeTask:
         return self.scores(model).softmax(dim=1)
 
     def accuracy(self, scores: Tensor) -> float:
-        return float((scores.argmax(dim=1) == self.data.y)[self.data.test_mask].float().mean())
+        return _quality(scores[self.data.test_mask], self.data.y[self.data.test_mask])[0]
 
 
 class GraphTask:
-    """Graph classification: 70% of the graphs train, 30% test, drawn with the seed."""
+    """Graph classification: the seed's fifth of the graphs tests, so that five seeds test each graph once."""
 
     def __init__(self, name: str, root: str, seed: int) -> None:
         dataset = TUDataset(f"{root}/tu", name, transform=T.OneHotDegree(135) if name == "IMDB-BINARY" else None)
-        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
-        graphs, cut = [dataset[int(i)] for i in order], 7 * len(dataset) // 10
-        self.data, self.num_classes = Batch.from_data_list(graphs[cut:]), dataset.num_classes
-        self.graphs = graphs[:cut]
+        order = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(0))
+        folds = [[dataset[int(i)] for i in order[fold :: 2 * SEEDS]] for fold in range(2 * SEEDS)]
+        folds = folds[2 * seed :] + folds[: 2 * seed]
+        self.data, self.num_classes = Batch.from_data_list(folds[0] + folds[1]), dataset.num_classes
+        self.held_out = Batch.from_data_list(folds[2])
+        self.graphs = [graph for fold in folds[3:] for graph in fold]
         self.example = self._arguments(self.data)
 
     @staticmethod
@@ -191,11 +220,13 @@ class GraphTask:
 
     def losses(self, model: nn.Module, teacher: nn.Module | None) -> Iterator[Tensor]:
         for batch in DataLoader(self.graphs, 128, shuffle=True):
-            out, target = model(*self._arguments(batch)), batch.y
-            if teacher is not None:
-                with torch.no_grad():
-                    target = (teacher(*self._arguments(batch)).softmax(dim=1) + F.one_hot(target, self.num_classes)) / 2
-            yield F.cross_entropy(out, target)
+            arguments = self._arguments(batch)
+            with torch.no_grad():
+                targets = batch.y if teacher is None else teacher(*arguments).softmax(dim=1)
+            yield F.cross_entropy(model(*arguments), targets)
+
+    def validation(self, model: nn.Module) -> tuple[float, float]:
+        return _quality(model(*self._arguments(self.held_out)), self.held_out.y)
 
     def calibrate(self, model: nn.Module) -> None:
         model(*self._arguments(Batch.from_data_list(self.graphs)))
@@ -204,7 +235,12 @@ class GraphTask:
         return model
 
     def accuracy(self, scores: Tensor) -> float:
-        return float((scores.argmax(dim=1) == self.data.y).float().mean())
+        return _quality(scores, self.data.y)[0]
+
+
+def _quality(scores: Tensor, labels: Tensor) -> tuple[float, float]:
+    """Return accuracy and negative cross entropy."""
+    return float((scores.argmax(dim=1) == labels).float().mean()), -float(F.cross_entropy(scores, labels))
 
 
 @cache
@@ -215,8 +251,11 @@ def can_sample() -> bool:
     return bool(found.WITH_PYG_LIB or found.WITH_TORCH_SPARSE)
 
 
-def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, teacher: Any = None) -> None:
-    """Train with rates that fall to 0 as a cosine; with a teacher without dropout, whose noise low bits cannot hold."""
+def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, teacher: Any = None) -> dict[str, Any]:
+    """Train with rates that fall to 0 as a cosine and keep the weights that are best on the validation set.
+
+    With a teacher there is no dropout: low bits cannot hold its noise. Return the epoch and its validation accuracy.
+    """
     optimizer = torch.optim.Adam(model.parameters(), lr=rate, weight_decay=decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     if teacher is not None:
@@ -225,7 +264,8 @@ def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, tea
                 module.dropout = 0.0
             if isinstance(module, nn.Dropout):
                 module.p = 0.0
-    for _ in range(epochs):
+    best: tuple[tuple[float, float], int, dict[str, Tensor]] | None = None
+    for epoch in range(1, epochs + 1):
         model.train()
         model.training = teacher is None  # of the network's own calls of F.dropout; its layers stay in training mode
         for loss in task.losses(model, teacher):
@@ -233,7 +273,17 @@ def fit(model: nn.Module, task: Any, epochs: int, rate: float, decay: float, tea
             loss.backward()
             optimizer.step()
         schedule.step()
+        if epoch % CHECK_EVERY == 0:
+            model.eval()
+            with torch.no_grad():
+                quality = task.validation(model)
+            if best is None or quality > best[0]:
+                best = quality, epoch, copy.deepcopy(model.state_dict())
     model.eval()
+    if best is None:
+        raise ValueError(f"epochs must be at least {CHECK_EVERY}, got {epochs}.")
+    model.load_state_dict(best[2])
+    return {"epoch": best[1], "validation": best[0][0]}
 
 
 class Cell:
@@ -260,15 +310,13 @@ class Cell:
         task = (GraphTask if self.dataset in GRAPH_SETS else NodeTask)(self.dataset, self.root, self.seed)
         torch.manual_seed(self.seed)
         model = self.model(task)
-        epochs, rates = EPOCHS[self.dataset], RATES.get(self.dataset, GRAPH_RATES)
-        found: dict[str, Any] = {}
+        recipe = RECIPES[self.dataset]
         if self.width == "float":
-            decay = 5e-4 if self.dataset == "Cora" else 0.0
-            fit(model, task, epochs[0], rates[0], decay)
+            found = fit(model, task, recipe.epochs, recipe.rate, recipe.decay)
             found["parameters"] = sum(parameter.numel() for parameter in model.parameters())
             found["loader"] = "NeighborLoader" if self.network == "sage" and can_sample() else "all"
         else:
-            model, found = self._quantized(model, task, epochs[1], rates[1])
+            model, found = self._quantized(model, task, recipe)
         with torch.no_grad():
             found["accuracy"] = task.accuracy(task.scores(model))
         names = {name for name, _ in self.model(task).state_dict().items()}
@@ -277,7 +325,7 @@ class Cell:
         self.path.write_text(json.dumps(record, indent=1))
         return record
 
-    def _quantized(self, model: nn.Module, task: Any, epochs: int, rate: float) -> tuple[nn.Module, dict[str, Any]]:
+    def _quantized(self, model: nn.Module, task: Any, recipe: Recipe) -> tuple[nn.Module, dict[str, Any]]:
         """Return the network at the cell's width: 8 bits as it is, 4 from float32, 2 from 4, trained on."""
         before = self.beside("int4" if self.width == "int2" else "float")
         before.run()
@@ -287,13 +335,15 @@ class Cell:
         smoothbit.quantize_(model, self.width)
         with smoothbit.calibrate(model, "mse"):
             task.calibrate(model)
+        found: dict[str, Any] = {}
         if self.width != "int8":
             with torch.no_grad():
                 teacher = task.teacher(teacher_model.eval())
-            fit(model, task, epochs, rate, 0.0, teacher)
+            found = fit(model, task, recipe.low_epochs, recipe.low_rate, 0.0, teacher)
         exported = smoothbit.export(model.eval(), self.path.with_suffix(".smoothbit"), task.example)
         check = exported.verification
         return model, {
+            **found,
             "bytes": exported.num_bytes,
             "engine_accuracy": task.accuracy(torch.from_numpy(exported.scores)),
             "label_agreement": check.fake_quantize_label_agreement,
@@ -305,10 +355,10 @@ def cells() -> list[str]:
     """Return every cell, data set by data set."""
     return [
         f"{network}/{dataset}/{width}/{seed}"
-        for dataset, seeds in SEEDS.items()
+        for dataset in RECIPES
         for network, (_, datasets) in NETWORKS.items()
         if dataset in datasets
-        for seed in range(seeds)
+        for seed in range(SEEDS)
         for width in WIDTHS
     ]
 
