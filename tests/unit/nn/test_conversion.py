@@ -182,9 +182,10 @@ def test_every_buffer_follows_the_network():
         (nn.Embedding(3, 3), r"got 'extra' \(Embedding\)"),
         (pyg.GINEConv(nn.Linear(3, 3)), r"got 'extra' \(GINEConv\)"),
         (pyg.PairNorm(), r"got 'extra' \(PairNorm\)"),
+        (pyg.HeteroConv({("a", "to", "a"): pyg.GCNConv(3, 3)}), r"got 'extra' \(HeteroConv\)"),
         (pyg.JumpingKnowledge("lstm", 4, 2), r"`mode` of 'extra' \(JumpingKnowledge\) to be cat or max"),
     ],
-    ids=["lstm", "embedding", "gine", "pair-norm", "jk-lstm"],
+    ids=["lstm", "embedding", "gine", "pair-norm", "hetero", "jk-lstm"],
 )
 def test_unknown_modules_are_refused_and_nothing_is_changed(extra, message):
     model = Net(extra)
