@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 import torch
 
 from smoothbit.data import Dataset, contextual_sbm
 from smoothbit.train import TrainConfig
+
+# A shell without job control starts what runs in the background with Ctrl-C ignored; tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Tests are small: more threads would only wait for each other, and results must not depend on them.
 torch.set_num_threads(1)
