@@ -119,34 +119,34 @@ def dense_epilogue(op: LinearOp, source: AffineLaw, row_scale: Float32Array | No
     channels, law = weight.num_channels, weight.law
     step, offset = law.expand(law.step, channels), law.expand(law.offset, channels)
     if source.granularity == "per_node":
-        return Epilogue(
-            channels,
-            col_scale=step,
-            col_term=offset,
-            row_scale=source.step,
-            col_bias=op.bias,
-            terms=(row_constant(source.offset, _column_sums(weight, step, offset).astype(np.float32)),),
-            has_relu=op.has_relu,
-            output=op.output,
-        )
+        constant = _column_sums(weight, step, offset).astype(np.float32)
+        return _row_epilogue(op, step, offset, source.step, (row_constant(source.offset, constant),))
     source_step, source_offset = source.step[0], source.offset[0]
     if row_scale is not None:
         constant = (np.float64(source_offset) * _column_sums(weight, step, offset)).astype(np.float32)
-        return Epilogue(
-            channels,
-            col_scale=source_step * step,
-            col_term=source_step * offset,
-            row_scale=row_scale,
-            col_bias=op.bias,
-            terms=(row_constant(row_scale, constant),) if source_offset != 0 else (),
-            has_relu=op.has_relu,
-            output=op.output,
-        )
+        terms = (row_constant(row_scale, constant),) if source_offset != 0 else ()
+        return _row_epilogue(op, source_step * step, source_step * offset, row_scale, terms)
     return Epilogue(
         channels,
         col_scale=source_step * step,
         col_term=source_step * offset,
         col_bias=_column_constant(op, source_offset, step, offset),
+        has_relu=op.has_relu,
+        output=op.output,
+    )
+
+
+def _row_epilogue(
+    op: LinearOp, step: Float32Array, offset: Float32Array, row_scale: Float32Array, terms: tuple[Term, ...]
+) -> Epilogue:
+    """Return the epilogue of sums with a factor for each row; `step` and `offset` [F] are what one code adds."""
+    return Epilogue(
+        len(step),
+        col_scale=step,
+        col_term=offset,
+        row_scale=row_scale,
+        col_bias=op.bias,
+        terms=terms,
         has_relu=op.has_relu,
         output=op.output,
     )
