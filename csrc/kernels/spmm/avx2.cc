@@ -23,8 +23,6 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
-
 template <int kBits>
 struct Width {
   static constexpr int kPlanes = kBits == 8 ? 2 : 8 / kBits;
@@ -42,10 +40,14 @@ struct Rows {
   int64_t readable;  // bytes of the segment that belong to the row, for halves and words
 
   const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
-  void prefetch(int64_t entry, int64_t bytes) const {
+  // kBytes of a row a number of entries ahead. The table kernel (planar_avx2.cc) looks as far: where the two take
+  // turns, a shorter look would leave out the entries between.
+  template <int64_t kBytes>
+  SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
+    constexpr int64_t kAhead = kBytes > 64 ? kAheadAvx2 * 64 / kBytes : kAheadAvx2;
     if (entry + kAhead >= prefetch_end) return;
     const uint8_t* row = at(entry + kAhead);
-    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
+    for (int64_t i = 0; i < kBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
   }
 };
 
@@ -170,7 +172,7 @@ void gather_blocks(const Rows& rows, int64_t begin, int64_t end, typename Width<
   BlockSums<kBits, kBlocks>::run(
       end - begin,
       [&](int64_t r, int i) {
-        if (i == 0) rows.prefetch(begin + r, kBlocks * 32);
+        if (i == 0) rows.prefetch<kBlocks * 32>(begin + r);
         return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(rows.at(begin + r)) + i);
       },
       [&](int i, __m256i* planes) { store_planes<kBits>(planes, true, out + i * 32 * 8 / kBits); });
@@ -194,8 +196,8 @@ void gather_halves(const Rows& rows, int64_t begin, int64_t end, typename Width<
       (end - begin + 1) / 2,
       [&](int64_t r, int) {
         const int64_t entry = begin + 2 * r;
-        rows.prefetch(entry, 1);
-        rows.prefetch(entry + 1, 1);
+        rows.prefetch<1>(entry);
+        rows.prefetch<1>(entry + 1);
         const __m128i high = entry + 1 < end ? load_half(rows.at(entry + 1), readable) : load_half(zeros, 16);
         return _mm256_inserti128_si256(_mm256_castsi128_si256(load_half(rows.at(entry), readable)), high, 1);
       },
@@ -228,7 +230,7 @@ void gather_words(const Rows& rows, int64_t begin, int64_t end, typename Width<k
       (end - begin + 3) / 4,
       [&](int64_t r, int) {
         const int64_t entry = begin + 4 * r;
-        for (int i = 0; i < 4; ++i) rows.prefetch(entry + i, 1);
+        for (int i = 0; i < 4; ++i) rows.prefetch<1>(entry + i);
         return _mm256_setr_epi64x(word(entry), word(entry + 1), word(entry + 2), word(entry + 3));
       },
       [&](int, __m256i* planes) {

@@ -24,8 +24,6 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 48;  // entries between a prefetch and its use
-
 // The tables of the rows in the two halves of a register.
 template <int kBits>
 struct Thresholds {
@@ -94,7 +92,7 @@ struct Rows {
 
   SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kAhead)), _MM_HINT_T0);
+    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kAheadAvx2)), _MM_HINT_T0);
   }
 };
 
@@ -340,7 +338,7 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   constexpr int64_t kCacheBytes = 1 << 19;
   int64_t prefetched = row_begin;
   if (args.num_sources * args.source_stride > kCacheBytes) {
-    const int64_t last_entry = args.indptr[args.num_rows] - kAhead;
+    const int64_t last_entry = args.indptr[args.num_rows] - kAheadAvx2;
     prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
     prefetched = std::max(prefetched, row_begin);
   }
