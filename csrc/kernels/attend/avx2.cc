@@ -141,8 +141,13 @@ struct Avx2Attention {
       alignas(32) float pattern[8];
       for (int lane = 0; lane < 8; ++lane) pattern[lane] = largest[lane % heads];
       const __m256 top = _mm256_load_ps(pattern);
-      for (int64_t i = 0; i < total; i += 8)  // what is read and written after the end belongs to the pad
+      int64_t i = 0;
+      for (; i + 8 <= total; i += 8)
         store(weights + i, weights_avx2(_mm256_sub_ps(_mm256_loadu_ps(scores + i), top)));
+      if (i < total) {  // what is written after the end belongs to the pad
+        const __m256 rest = load_floats_avx2(scores + i, lanes_below_avx2(static_cast<int>(total - i)));
+        store(weights + i, weights_avx2(_mm256_sub_ps(rest, top)));
+      }
       return;
     }
     for (int64_t i = 0; i < count; ++i) {
