@@ -37,8 +37,8 @@ lint: setup
 	$(BIN)/mypy
 
 # Static checks of the C++ sources (.clang-tidy); pip install clang-tidy.
-tidy:
-	$(CMAKE) -S . -B build/tidy -DCMAKE_EXPORT_COMPILE_COMMANDS=ON
+tidy: setup
+	$(CMAKE) -S . -B build/tidy -DCMAKE_EXPORT_COMPILE_COMMANDS=ON -DPython_EXECUTABLE=$(abspath $(BIN)/python)
 	$(TIDY) --quiet -p build/tidy $(filter-out csrc/fuzz/%,$(filter %.cc,$(NATIVE_SOURCES)))
 
 # Every compiled kernel of this machine against the serial ones, without Python.
@@ -79,7 +79,7 @@ asan-python-test: setup
 	$(CMAKE) --build build/asan --target _ext
 	mkdir -p build/asan/site && cp -r src/smoothbit build/asan/site/
 	cp build/asan/_ext.*so build/asan/site/smoothbit/kernels/
-	LD_PRELOAD=$$(g++ -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/asan/site \
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/asan/site \
 	  $(BIN)/python -c "import sys; \
 	    sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in type(f).__module__]; \
 	    import pytest; sys.exit(pytest.main(['-q', 'tests/parity', 'tests/unit/kernels']))"

@@ -130,6 +130,7 @@ void test_delta(Random& random, int bits, int length, int extra, int variant,
   const ReadBuffer<uint8_t> source = random_bytes(random, num_rows * stride);
   OutputBuffer want = c.make_output(), got = c.make_output();
   std::vector<int32_t> slots;
+  slots.reserve(static_cast<size_t>(num_rows));
   const int64_t* indptr = c.bind(want, variant).indptr;
   for (int64_t row = 0; row < num_rows; ++row)
     slots.push_back((indptr[row + 1] - indptr[row]) * 7 * ((1 << bits) - 1) > 32767 ? static_cast<int32_t>(row) : -1);

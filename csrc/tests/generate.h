@@ -248,7 +248,8 @@ class EpilogueCase {
     law.qmax = static_cast<float>((1 << bits) - 1);
     law.fine_qmax = law.truncates ? 255.0f : law.qmax;
     law.shift = -7.0f;
-    law.inv_divisor = 1.0f / static_cast<float>(255 / ((1 << bits) - 1));
+    const int divisor = 255 / ((1 << bits) - 1);
+    law.inv_divisor = 1.0f / static_cast<float>(divisor);
     law.inv_scale = channel(0.02f, 0.5f);
     law.phase_is_zero = random_.integer(0, 1) == 0;
     law.phase = law.phase_is_zero ? channel(0.0f, 0.0f) : channel(0.5f, 0.5f);

@@ -88,12 +88,24 @@ int report() {
   return failed == 0 && passed > 0 ? 0 : 1;
 }
 
+// A count from 1 to 1024, or 0 where `argument` is not one.
+int count_of(const char* argument) {
+  char* end = nullptr;
+  const long count = std::strtol(argument, &end, 10);
+  return *end == '\0' && count >= 1 && count <= 1024 ? static_cast<int>(count) : 0;
+}
+
 }  // namespace
 }  // namespace smoothbit
 
 int main(int argc, char** argv) {
-  if (argc > 1) smoothbit::num_threads = std::atoi(argv[1]);
-  const int every = argc > 2 ? std::atoi(argv[2]) : 1;
+  const int threads = argc > 1 ? smoothbit::count_of(argv[1]) : 1;
+  const int every = argc > 2 ? smoothbit::count_of(argv[2]) : 1;
+  if (threads == 0 || every == 0) {
+    std::fprintf(stderr, "Expected counts from 1 to 1024. Usage: smoothbit_parity [threads [every]]\n");
+    return 2;
+  }
+  smoothbit::num_threads = threads;
   smoothbit::run_all(every);
   if (every <= 2) smoothbit::test_gemm_bounds();
   if (every == 1) smoothbit::test_largest_bounds();

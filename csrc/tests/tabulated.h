@@ -78,6 +78,7 @@ class TabulatedCase {
   }
   const float* by_length(float scale) {
     std::vector<float> values;
+    values.reserve(factors_.size());
     for (const float factor : factors_) values.push_back(scale * factor);
     return keep(values);
   }
@@ -100,7 +101,8 @@ class TabulatedCase {
     law.qmax = static_cast<float>((1 << bits) - 1);
     law.fine_qmax = law.truncates ? 255.0f : law.qmax;
     law.shift = -3.0f;
-    law.inv_divisor = 1.0f / static_cast<float>(255 / ((1 << bits) - 1));
+    const int divisor = 255 / ((1 << bits) - 1);
+    law.inv_divisor = 1.0f / static_cast<float>(divisor);
     law.inv_scale = channel(random_.real(0.3f, 3.0f) * law.fine_qmax / law.qmax);
     law.phase = channel(0.0f);
     law.phase_is_zero = true;
