@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := .stamps/setup
 CROSS ?= aarch64-linux-gnu-g++
 QEMU ?= qemu-aarch64
-CLANG ?= clang++
+CLANG ?= $(if $(shell command -v clang++),clang++,clang++-14)
 TIDY ?= clang-tidy
 SECONDS ?= 60
 SIMDE ?= /usr/include/simde/x86/avx512.h
@@ -98,12 +98,13 @@ memcheck-test:
 	  valgrind --error-exitcode=1 --quiet build/memcheck/smoothbit_parity 1 8; \
 	else echo "memcheck-test: skipped, valgrind not found (apt install valgrind)"; fi
 
-# SECONDS of libFuzzer on the kernels, in runs/fuzz-native: new inputs are kept there, and those of findings.
+# The inputs of earlier findings, then SECONDS of libFuzzer on the kernels: new inputs are kept in runs/fuzz-native.
 fuzz-native:
 	@if command -v $(CLANG) >/dev/null; then \
 	  $(CMAKE) -S . -B build/fuzz -DCMAKE_BUILD_TYPE=Release -DCMAKE_CXX_COMPILER=$(CLANG) \
 	    -DSMOOTHBIT_SANITIZE=address,undefined -DSMOOTHBIT_FUZZ=ON && \
 	  $(CMAKE) --build build/fuzz --target smoothbit_fuzz && mkdir -p runs/fuzz-native && \
+	  build/fuzz/smoothbit_fuzz csrc/fuzz/corpus/* && \
 	  build/fuzz/smoothbit_fuzz -max_total_time=$(SECONDS) -max_len=4096 -artifact_prefix=runs/fuzz-native/ \
 	    -print_final_stats=1 runs/fuzz-native; \
 	else echo "fuzz-native: skipped, $(CLANG) not found (apt install clang libclang-rt-14-dev)"; fi
