@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from smoothbit.engine import Model, PreparedGraph
+from smoothbit.engine import KernelBackend, Model, PreparedGraph
+from smoothbit.engine.ops.context import Context
+from smoothbit.engine.ops.features import run_features
 from smoothbit.errors import ArgumentError, FormatError, SmoothbitError
-from smoothbit.formats import GraphFile, PackedModel, model_bytes, read_graph, read_model
+from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, model_bytes, read_graph, read_model
 from smoothbit.formats.packed_model import INFO_TEXTS, MODEL_FORMAT
 from smoothbit.formats.plan_reader import value_kinds
-from smoothbit.formats.schema import DiffuseOp, ElasticOp
+from smoothbit.formats.schema import DiffuseOp, ElasticOp, FeaturesOp
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from tests.fuzz.seeds import NUM_NODES, adjacency
@@ -95,6 +97,9 @@ def _use_graph(graph: GraphFile) -> str:
         prepared = PreparedGraph(plain, graph.order or "none")
         if len(features.to_dense()) != prepared.num_nodes:
             raise AssertionError(f"{len(features.to_dense())} rows of {prepared.num_nodes} nodes")
+        if isinstance(graph.features, PackedFeatures):
+            op = FeaturesOp(0, graph.features.num_features, graph.features.codes.law)
+            run_features(op, Context(prepared, graph.features, KernelBackend(1)))
     except SmoothbitError as error:
         return f"run: {type(error).__name__}"
     return "ran"

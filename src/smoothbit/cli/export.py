@@ -12,7 +12,7 @@ import typer
 from smoothbit.cli.options import DataRootOption, DebugOption, JsonOption
 from smoothbit.cli.output import Output, human_bytes
 from smoothbit.data import load_dataset
-from smoothbit.engine import ORDERS, PreparedGraph
+from smoothbit.engine import ORDERS, Model, PreparedGraph
 from smoothbit.export import export_graph, export_run
 from smoothbit.formats import PackedModel
 from smoothbit.train.run_folder import read_config
@@ -38,6 +38,9 @@ def export(
     order: Annotated[
         str, typer.Option(help="Order of nodes kept in the graph file: none, degree, rcm or locality.")
     ] = "none",
+    pack_features: Annotated[
+        bool, typer.Option("--pack-features", help="Keep the features in the graph file as the codes this model reads.")
+    ] = False,
     data_root: DataRootOption = None,
     json: JsonOption = None,
     debug: DebugOption = False,
@@ -46,6 +49,8 @@ def export(
     ORDERS.resolve(order)
     if graph_out is None and order.lower() != "none":
         raise typer.BadParameter(f"Expected --order to come with --graph-out (got '{order}' alone). Name a graph file.")
+    if graph_out is None and pack_features:
+        raise typer.BadParameter("Expected --pack-features to come with --graph-out (got it alone). Name a graph file.")
     output = Output(json)
     is_onnx = file_format is Format.ONNX
     packed = export_run(run, None if is_onnx else out, seed)
@@ -68,7 +73,8 @@ def export(
         config = read_config(run)
         data = load_dataset(config.dataset, data_root or config.data_root)
         prepared = PreparedGraph(data.adjacency, order)
-        export_graph(data, graph_out, prepared.order)
+        features = Model(packed).pack_features(data.features) if pack_features else data.features
+        export_graph(data, graph_out, prepared.order, features)
         size, find_ms = graph_out.stat().st_size, prepared.setup.find_ms
         result |= {"graph": str(graph_out), "graph_bytes": size, "order": prepared.order.name, "setup_ms": find_ms}
         note = "" if prepared.order.is_identity else f", order {prepared.order.name} found in {find_ms:.1f} ms"

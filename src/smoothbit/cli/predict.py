@@ -16,7 +16,7 @@ from smoothbit.cli.output import Output
 from smoothbit.data import Dataset, load_dataset
 from smoothbit.engine import Model, PreparedGraph, Result, load
 from smoothbit.errors import ArgumentError
-from smoothbit.formats import read_graph
+from smoothbit.formats import PackedFeatures, read_graph
 from smoothbit.formats.schema import AggregateOp
 from smoothbit.kernels import isa
 from smoothbit.numerics.csr import CSR
@@ -64,11 +64,11 @@ def predict(
     output.finish({"out": str(out), **summary})
 
 
-def _read(path: Path | None, knows_weights: bool) -> tuple[CSR, Features, NodeOrder | None]:
+def _read(path: Path | None, knows_weights: bool) -> tuple[CSR, Features | PackedFeatures, NodeOrder | None]:
     assert path is not None
     graph = read_graph(path)
     adjacency = graph.adjacency if knows_weights else replace(graph.adjacency, values=None)
-    return adjacency, graph.to_features(), graph.order
+    return adjacency, graph.features, graph.order
 
 
 def _embedding(result: Result) -> dict[str, Any]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from smoothbit.engine.edges import WEIGHT_QMAX
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.errors import ArgumentError, MemoryLimitError
 from smoothbit.formats.coding import delta_grid
+from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.plan_reader import value_kinds
 from smoothbit.formats.schema import (
@@ -24,6 +23,7 @@ from smoothbit.formats.schema import (
 )
 from smoothbit.kernels import ATTENTION_QMAX, aligned_row_bytes, check_accumulator
 from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 
 NEGLIGIBLE_BYTES = 1 << 26
@@ -31,7 +31,7 @@ NEGLIGIBLE_BYTES = 1 << 26
 MEMORY_TABLE = Path("/proc/meminfo")
 
 
-def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
+def check_bounds(plan: Plan, graph: PreparedGraph, features: Features | PackedFeatures) -> None:
     """Prove that no int32 accumulator of `plan` can overflow on this graph, and that the model knows its weights.
 
     Raises:
@@ -53,13 +53,14 @@ def check_bounds(plan: Plan, graph: PreparedGraph, features: Features) -> None:
             raise ArgumentError(f"Operation {index + 1} ({op.kind}) of the model: {error}") from error
 
 
-def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Features) -> None:
+def _check_product(plan: Plan, op: LinearOp, weight: PackedTensor, features: Features | PackedFeatures) -> None:
     if op.rows is not None:
         check_accumulator(weight.num_rows, weight.law.qmax, op.rows.qmax)
         return
     source = plan.ops[op.source - 1]
-    if isinstance(source, FeaturesOp) and source.law is not None and not isinstance(features.matrix, np.ndarray):
-        terms = int(features.matrix.row_lengths.max(initial=0))
+    stored = features.pattern if isinstance(features, PackedFeatures) else features.matrix
+    if isinstance(source, FeaturesOp) and source.law is not None and isinstance(stored, CSR):
+        terms = int(stored.row_lengths.max(initial=0))
         check_accumulator(terms, weight.law.qmax, _largest_integer(source.law))
         return
     law = value_kinds(plan)[op.source - 1].law

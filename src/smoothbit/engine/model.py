@@ -9,9 +9,11 @@ import numpy as np
 
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
-from smoothbit.engine.ops.features import is_row_binary
+from smoothbit.engine.ops.features import check_width, is_row_binary, pack_features
 from smoothbit.engine.runner import Result, run_plan, takes_sparse_features
 from smoothbit.engine.session import Session
+from smoothbit.errors import ArgumentError
+from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_model import PackedModel, read_model
 from smoothbit.formats.schema import FeaturesOp, ModelInfo, Plan
 from smoothbit.kernels import time_limit
@@ -59,10 +61,34 @@ class Model:
             return Features.from_dense(x, splits_rows=all(map(is_row_binary, laws)))
         return Features(np.ascontiguousarray(x, dtype=np.float32))
 
+    def pack_features(self, features: Features) -> Features | PackedFeatures:
+        """Return features as the codes that this model reads: for a graph file, or to keep them small in memory.
+
+        Args:
+            features: Node features [N, F], float32.
+
+        Returns:
+            Packed codes, with which `run` gives the same bits. Sparse features whose entries are all 1 are returned
+            as they are: their pattern says everything.
+
+        Raises:
+            ShapeError: the model was trained on another number of features.
+            ArgumentError: the model reads its features in float32, or the features are none that it can read.
+        """
+        ops = [op for op in self.plan.ops if isinstance(op, FeaturesOp)]
+        laws = [op.law for op in ops if op.law is not None]
+        if len(ops) != 1 or len(laws) != 1:
+            raise ArgumentError(
+                f"Expected a model that reads its features once, as codes (got {len(ops)} readers, {len(laws)} of "
+                "codes). Keep the features of this model in float32."
+            )
+        check_width(features, ops[0])
+        return pack_features(features, laws[0], KernelBackend())
+
     def run(
         self,
         graph: CSR | PreparedGraph,
-        features: Features,
+        features: Features | PackedFeatures,
         *,
         num_threads: int | None = None,
         has_trace: bool = False,
@@ -74,7 +100,8 @@ class Model:
             graph: Adjacency CSR [N, N], row i listing the nodes that send to i (prepared on the fly), or a
                 `PreparedGraph` to reuse across runs, to choose an order of nodes, or with graphs and relations.
                 Features and results are in the caller's order whatever it is.
-            features: Node features [N, F].
+            features: Node features [N, F]. Packed codes of the model's own law (`pack_features`), which may be
+                mapped from a graph file, are used in place; those of another law are decoded.
             num_threads: Threads inside each kernel; None for $SMOOTHBIT_NUM_THREADS or all cores.
                 The result does not depend on it.
             has_trace: Whether to keep each quantized stage in `Result.trace`.
@@ -94,12 +121,14 @@ class Model:
             prepared = graph if isinstance(graph, PreparedGraph) else PreparedGraph(graph)
             return run_plan(self.plan, prepared, features, KernelBackend(num_threads), has_trace=has_trace)
 
-    def session(self, graph: CSR | PreparedGraph, features: Features, *, num_threads: int | None = None) -> Session:
+    def session(
+        self, graph: CSR | PreparedGraph, features: Features | PackedFeatures, *, num_threads: int | None = None
+    ) -> Session:
         """Bind the model to a graph and feature arrays, for repeated runs without preparation.
 
         Args:
             graph: As in `run`.
-            features: Node features [N, F]; dense ones are read anew at each run.
+            features: As in `run`; dense float32 ones are read anew at each run.
             num_threads: As in `run`.
 
         Raises:

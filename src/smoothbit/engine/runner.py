@@ -13,6 +13,7 @@ from smoothbit.engine.limits import check_bounds, check_memory
 from smoothbit.engine.ops import OPS, Context
 from smoothbit.engine.values import SparseCodes, SparseValues, Value
 from smoothbit.errors import ArgumentError, ShapeError
+from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp, LinearOp, Plan, op_sources
 from smoothbit.numerics.features import Features
@@ -41,14 +42,19 @@ class Result:
 
 
 def run_plan(
-    plan: Plan, graph: PreparedGraph, features: Features, backend: Backend, *, has_trace: bool = False
+    plan: Plan,
+    graph: PreparedGraph,
+    features: Features | PackedFeatures,
+    backend: Backend,
+    *,
+    has_trace: bool = False,
 ) -> Result:
     """Run every operation of `plan`.
 
     Args:
         plan: Validated plan.
         graph: Prepared graph with N nodes.
-        features: Node features [N, F].
+        features: Node features [N, F], float32 or packed codes.
         backend: Executes primitives.
         has_trace: Whether to keep each quantized stage.
 

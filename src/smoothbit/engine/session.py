@@ -7,6 +7,7 @@ from functools import partial
 from smoothbit.engine.backend import KernelBackend
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.runner import Result, run_plan
+from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.schema import Plan
 from smoothbit.kernels import recording, time_limit
 from smoothbit.numerics.features import Features
@@ -15,14 +16,14 @@ from smoothbit.numerics.features import Features
 class Session:
     """A plan bound to one graph and one set of feature arrays, for repeated runs.
 
-    The first run happens here; `run` repeats it without preparing anything again. Dense features are
-    read anew each time, so they may be refilled in place; sparse ones are read once. EMP runs in
+    The first run happens here; `run` repeats it without preparing anything again. Dense float32 features are
+    read anew each time, so they may be refilled in place; sparse and packed ones are read once. EMP runs in
     full each time.
 
     Args:
         plan: Validated plan.
         graph: Prepared graph with N nodes.
-        features: Node features [N, F].
+        features: Node features [N, F], float32 or packed codes.
         num_threads: Threads inside each kernel; None for the default.
 
     Raises:
@@ -31,7 +32,9 @@ class Session:
         MemoryLimitError: the values of the run are larger than the free memory.
     """
 
-    def __init__(self, plan: Plan, graph: PreparedGraph, features: Features, num_threads: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, graph: PreparedGraph, features: Features | PackedFeatures, num_threads: int | None = None
+    ) -> None:
         self._again = partial(run_plan, plan, graph, features, KernelBackend(num_threads))
         with recording() as recorder:
             self._result = self._again()

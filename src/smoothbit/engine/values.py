@@ -56,12 +56,15 @@ def num_rows(value: Dense) -> int:
     return value.num_rows if isinstance(value, PackedTensor) else int(value.shape[0])
 
 
-def same_law(first: AffineLaw, second: AffineLaw | None) -> bool:
-    """Return whether quantizing by `second` what has codes of `first` gives the very codes."""
-    if second is None or second.shift != 0:
-        return False
+def equal_laws(first: AffineLaw, second: AffineLaw) -> bool:
+    """Return whether two laws have the same numbers."""
     names = [part.name for part in fields(AffineLaw)]
     return first is second or all(np.array_equal(getattr(first, name), getattr(second, name)) for name in names)
+
+
+def same_law(first: AffineLaw, second: AffineLaw | None) -> bool:
+    """Return whether quantizing by `second` what has codes of `first` gives the very codes."""
+    return second is not None and second.shift == 0 and equal_laws(first, second)
 
 
 def term(value: Dense, weight: float, row_scale: Float32Array | None = None) -> Term:

@@ -132,6 +132,21 @@ def test_an_order_in_the_graph_file_changes_no_score(run: Run, trained: Path, tm
         assert np.array_equal(array, second[name]), name
 
 
+def test_packed_features_in_the_graph_file_change_no_score(run: Run, trained: Path, tmp_path: Path) -> None:
+    graph = tmp_path / "g.smoothbit"
+    words = ["export", trained / "run", "--out", tmp_path / "m", "--graph-out", graph, "--pack-features"]
+    assert run(*words).code == 0
+    assert graph.stat().st_size < (trained / "g.smoothbit").stat().st_size / 2
+    files = {tmp_path / "a.npz": trained / "g.smoothbit", tmp_path / "b.npz": graph}
+    for out, file in files.items():
+        assert run("predict", tmp_path / "m", "--graph", file, "--out", out).code == 0
+    first, second = (_arrays(path) for path in files)
+    assert np.array_equal(first["scores"], second["scores"])
+    outcome = run(*words[:4], "--pack-features")
+    assert outcome.code == 2
+    assert "Expected --pack-features to come with --graph-out" in outcome.err
+
+
 def test_export_as_onnx(run, trained, tmp_path):
     pytest.importorskip("onnxruntime")
     outcome = run("export", trained / "run", "--out", tmp_path / "m.onnx", "--format", "onnx", "--json", "-")

@@ -49,15 +49,7 @@ def run_engine(folder: Path, numbers: dict[str, Any]) -> Iterator[Any]:
     graph = formats.read_graph(folder / f"graph-{width}.smoothbit", validate=False)
     model = engine.load(folder / f"model-{width}.smoothbit")
     prepared = engine.PreparedGraph(graph.adjacency)
-    if not isinstance(graph.features, formats.PackedFeatures):
-        yield model.run(prepared, graph.to_features(), num_threads=numbers["num_threads"]).scores
-        return
-    # `Model.run` takes float features. Codes at rest are what the plan's first operation would write.
-    ops = import_module("smoothbit.engine.ops")
-    context = ops.Context(prepared, None, engine.KernelBackend(numbers["num_threads"]), [None, graph.features.codes])
-    for op in model.plan.ops[1:]:
-        context.values.append(ops.OPS.resolve(op.kind)(op, context))
-    yield context.dense(model.plan.scores)
+    yield model.run(prepared, graph.features, num_threads=numbers["num_threads"]).scores
 
 
 def run_torch_sparse(folder: Path, numbers: dict[str, Any]) -> Iterator[Any]:

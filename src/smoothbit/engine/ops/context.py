@@ -12,6 +12,7 @@ from smoothbit.engine.backend import Backend
 from smoothbit.engine.graph import PreparedGraph
 from smoothbit.engine.values import Dense, Value, num_channels, num_rows, term
 from smoothbit.errors import ArgumentError
+from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
 from smoothbit.kernels.output import perform_reference
@@ -38,7 +39,7 @@ class Context:
     """
 
     graph: PreparedGraph
-    features: Features
+    features: Features | PackedFeatures
     backend: Backend
     values: list[Value | None] = field(default_factory=lambda: [None])
     trace: dict[str, Value] | None = None
