@@ -137,6 +137,19 @@ SMOOTHBIT_INLINE void store_codes_neon(const Epilogue& e, int64_t row, int64_t c
   store_bytes(out, word, (count * bits + 7) / 8);
 }
 
+// Quantizes and packs, or stores, `count` <= 8 values of a row.
+SMOOTHBIT_INLINE void store_octet_neon(const Epilogue& e, int64_t row, int64_t channel, int64_t count, Octet y) {
+  if (e.output.num_bits) {
+    store_codes_neon(e, row, channel, count, quantize_neon(y, e.output, channel));
+    return;
+  }
+  float values[8];
+  vst1q_f32(values, y.low);
+  vst1q_f32(values + 4, y.high);
+  float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
+  std::memcpy(out, values, static_cast<size_t>(count) * sizeof(float));
+}
+
 template <class Sum>
 SMOOTHBIT_INLINE void finish_octet_neon(const Epilogue& e, int64_t row, int64_t channel, int64_t count,
                                         const Sum* sums, float row_term) {
@@ -152,15 +165,7 @@ SMOOTHBIT_INLINE void finish_octet_neon(const Epilogue& e, int64_t row, int64_t 
   for (int t = 0; t < e.num_terms; ++t) y = add_neon(y, term_neon(e.terms[t], row, channel, count));
   if (e.has_relu) y = relu_neon(y);
   if (e.output_row_scale) y = mul_neon(y, splat_neon(e.output_row_scale[row]));
-  if (e.output.num_bits) {
-    store_codes_neon(e, row, channel, count, quantize_neon(y, e.output, channel));
-    return;
-  }
-  float values[8];
-  vst1q_f32(values, y.low);
-  vst1q_f32(values + 4, y.high);
-  float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
-  std::memcpy(out, values, static_cast<size_t>(count) * sizeof(float));
+  store_octet_neon(e, row, channel, count, y);
 }
 
 // Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8,
