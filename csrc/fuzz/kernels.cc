@@ -6,12 +6,27 @@
 #include <cstdlib>
 
 #include "tests/families.h"
+#include "tests/layers.h"
 
 namespace smoothbit {
 namespace {
 
 // Mostly one or two vectors long, so that thousands of cases run in a second.
 int any_length(Random& random) { return random.integer(0, random.integer(0, 7) ? 70 : 600); }
+
+// Kernels of layers other than propagation, and rows that are moved.
+void run_layer(Random& random, int bits, int length, int extra, int variant) {
+  switch (random.integer(0, 3)) {
+    case 0: return test_take(random, length);
+    case 1: return test_spmax(random, bits, length, extra, variant);
+    case 2: return test_activate(random, tally, length);
+    default: {
+      // Every fifth variant has a row of 4,100 entries, which is slow.
+      const int places = random.integer(0, 31) ? 1 + variant % 4 : 0;
+      return test_attend(random, tally, bits, random.integer(1, 13), 1 + length % 40, variant / 5 * 5 + places);
+    }
+  }
+}
 
 void run_family(Random& random) {
   const int family = random.integer(0, 9), bits = 1 << random.integer(0, 3), weight_bits = 1 << random.integer(0, 3);
@@ -27,7 +42,7 @@ void run_family(Random& random) {
     case 4: return test_pack(random, bits, length, extra);
     case 5: return test_delta(random, bits, length, extra, variant, kNumRows);
     case 6: return test_spmm_f32(random, length, variant);
-    case 7: return test_take(random, length);
+    case 7: return run_layer(random, bits, length, extra, variant);
     case 8: return test_lookup(random, std::min(bits, 4), length, extra, variant, kNumRows);
     default: return test_tabulated(random, std::min(bits, 4), length, extra, variant, kNumRows);
   }

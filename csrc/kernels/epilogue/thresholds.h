@@ -17,6 +17,7 @@
 #include <cstring>
 #include <memory>
 
+#include "../target.h"
 #include "smoothbit/epilogue.h"
 
 namespace smoothbit {
@@ -65,28 +66,23 @@ class ThresholdCache {
   const ThresholdTable* find(const Epilogue& e, int64_t row, int64_t length) {
     ThresholdTable& table = tables_[length];
     const int32_t state = table.state.load(std::memory_order_acquire);
-    if (state == kReady) return has_factors(table, e, row, row + 1) ? &table : nullptr;
+    const auto is_equal = [row](const float* values, float value) { return !values || values[row] == value; };
+    if (state == kReady) return has_factors(table, e, is_equal) ? &table : nullptr;
     return state == kRefused ? nullptr : count(e, row, length);
   }
 
-  // Whether rows [row, end) have the factors of the table.
-  static bool has_factors(const ThresholdTable& table, const Epilogue& e, int64_t row, int64_t end) {
+  // Whether rows have the factors of the table: are_equal(values, value) compares an array of one for each node, or null.
+  template <class AreEqual>
+  static SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, const Epilogue& e, const AreEqual& are_equal) {
     const RowFactors& factors = table.factors;
-    bool same = all_equal(e.row_scale, row, end, factors.row_scale) &
-                all_equal(e.row_term, row, end, factors.row_term) &
-                all_equal(e.output_row_scale, row, end, factors.output_row_scale);
+    bool same = are_equal(e.row_scale, factors.row_scale) && are_equal(e.row_term, factors.row_term) &&
+                are_equal(e.output_row_scale, factors.output_row_scale);
     for (int t = 0; t < e.num_terms; ++t)
-      same &= all_equal(e.terms[t].row_scale, row, end, factors.term_row_scales[t]);
+      same = same && are_equal(e.terms[t].row_scale, factors.term_row_scales[t]);
     return same;
   }
 
  private:
-  static bool all_equal(const float* values, int64_t row, int64_t end, float value) {
-    bool same = true;
-    for (; values && row < end; ++row) same &= values[row] == value;
-    return same;
-  }
-
   const ThresholdTable* count(const Epilogue& e, int64_t row, int64_t length);
   bool fill(const Epilogue& e, int64_t length, ThresholdTable& table) const;
 

@@ -75,8 +75,8 @@ SMOOTHBIT_INLINE __m256i pack_codes(const __m256i* planes, const Thresholds<kBit
 
 alignas(32) const uint8_t kZeros[32] = {};
 
-SMOOTHBIT_INLINE __m256i load_32(const uint8_t* bytes) {
-  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(bytes));
+SMOOTHBIT_INLINE __m256i load_32(const void* bytes) {
+  return _mm256_loadu_si256(static_cast<const __m256i*>(bytes));
 }
 SMOOTHBIT_INLINE __m256i join(const uint8_t* low, const uint8_t* high) {
   return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(low))),
@@ -177,10 +177,28 @@ struct Call {
   // Rows from `row` on that have its length, at most up to `end`.
   SMOOTHBIT_INLINE int64_t run(int64_t row, int64_t end) const {
     const int64_t* indptr = args.indptr;
-    const int64_t count = indptr[row + 1] - indptr[row];
+    const int64_t count = length(row);
     int64_t next = row + 1;
-    while (next < end && indptr[next + 1] - indptr[next] == count) ++next;
+    for (; next + 4 <= end; next += 4) {
+      const __m256i lengths = _mm256_sub_epi64(load_32(indptr + next + 1), load_32(indptr + next));
+      const __m256i is_equal = _mm256_cmpeq_epi64(lengths, _mm256_set1_epi64x(count));
+      const int others = ~_mm256_movemask_pd(_mm256_castsi256_pd(is_equal)) & 15;
+      if (others) return next - row + __builtin_ctz(static_cast<unsigned>(others));
+    }
+    while (next < end && length(next) == count) ++next;
     return next - row;
+  }
+  // Whether rows [row, end) have the factors of the table.
+  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t row, int64_t end) const {
+    return ThresholdCache::has_factors(table, e, [row, end](const float* values, float value) {
+      int64_t i = row;
+      for (; values && i + 8 <= end; i += 8)
+        if (_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(values + i), _mm256_set1_ps(value), _CMP_NEQ_UQ)))
+          return false;
+      for (; values && i < end; ++i)
+        if (!(values[i] == value)) return false;
+      return true;
+    });
   }
 };
 
@@ -279,7 +297,7 @@ void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t row, int
       continue;
     }
     const int64_t run = call.run(row, end) / step * step;
-    if (run >= kShortestRun && ThresholdCache::has_factors(*table, call.e, row, row + run)) {
+    if (run >= kShortestRun && call.has_factors(*table, row, row + run)) {
       any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, row, row + run);
       row += run;
       continue;
