@@ -13,6 +13,7 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
+constexpr int64_t kAhead = 48;     // entries between a prefetch and its use
 constexpr int64_t kRowsAhead = 4;  // rows between a prefetch of the state and its use
 constexpr int64_t kBlockBytes = 16;
 
@@ -116,8 +117,8 @@ struct Step {
     return block(static_cast<const uint8_t*>(data) + place.row * stride + place.byte, stride - place.byte);
   }
   SMOOTHBIT_INLINE __m128i entry(int64_t at, int64_t byte) const {
-    if (at + kAheadAvx2 < prefetch_end)
-      _mm_prefetch(reinterpret_cast<const char*>(args.source + args.indices[at + kAheadAvx2] * args.source_stride + byte),
+    if (at + kAhead < prefetch_end)
+      _mm_prefetch(reinterpret_cast<const char*>(args.source + args.indices[at + kAhead] * args.source_stride + byte),
                    _MM_HINT_T0);
     return codes(args.source, args.source_stride, {args.indices[at], byte});
   }

@@ -40,11 +40,10 @@ struct Rows {
   int64_t readable;  // bytes of the segment that belong to the row, for halves and words
 
   const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
-  // kBytes of a row a number of entries ahead. The table kernel (planar_avx2.cc) looks as far: where the two take
-  // turns, a shorter look would leave out the entries between.
+  // kBytes of a row a number of entries ahead.
   template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    constexpr int64_t kAhead = kBytes > 64 ? kAheadAvx2 * 64 / kBytes : kAheadAvx2;
+    constexpr int64_t kAhead = kBytes > 64 ? kGatherAhead * 64 / kBytes : kGatherAhead;
     if (entry + kAhead >= prefetch_end) return;
     const uint8_t* row = at(entry + kAhead);
     for (int64_t i = 0; i < kBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);

@@ -17,8 +17,6 @@ SMOOTHBIT_BEGIN_AVX512
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
-
 template <int kBits>
 struct Width {
   static constexpr int kPlanes = kBits == 8 ? 2 : 8 / kBits;
@@ -35,8 +33,9 @@ struct Rows {
 
   const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
   void prefetch(int64_t entry) const {
-    if (entry + kAhead >= prefetch_end) return;
-    const uint8_t* row = at(entry + kAhead);
+    entry += bytes > 64 ? kGatherAhead / 2 : kGatherAhead;
+    if (entry >= prefetch_end) return;
+    const uint8_t* row = at(entry);
     for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
   }
 };

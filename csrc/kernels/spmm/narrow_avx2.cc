@@ -16,12 +16,12 @@
 #include "narrow.h"
 
 #include "../epilogue/tile_avx2.h"
+#include "planar.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 24;       // entries between a prefetch and its use
 constexpr int64_t kFlushRows = 256;  // within both bounds above
 
 struct NarrowRows {
@@ -33,8 +33,8 @@ struct NarrowRows {
   const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
   template <bool kHasPrefetch>
   SMOOTHBIT_INLINE const uint8_t* next(int64_t entry) const {
-    if (kHasPrefetch && entry + kAhead < prefetch_end)
-      _mm_prefetch(reinterpret_cast<const char*>(at(entry + kAhead)), _MM_HINT_T0);
+    if (kHasPrefetch && entry + kGatherAhead < prefetch_end)
+      _mm_prefetch(reinterpret_cast<const char*>(at(entry + kGatherAhead)), _MM_HINT_T0);
     return at(entry);
   }
 };

@@ -92,7 +92,7 @@ struct Rows {
 
   SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kAheadAvx2)), _MM_HINT_T0);
+    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kGatherAhead)), _MM_HINT_T0);
   }
 };
 
@@ -356,7 +356,7 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   constexpr int64_t kCacheBytes = 1 << 19;
   int64_t prefetched = row_begin;
   if (args.num_sources * args.source_stride > kCacheBytes) {
-    const int64_t last_entry = args.indptr[args.num_rows] - kAheadAvx2 - 1;
+    const int64_t last_entry = args.indptr[args.num_rows] - kGatherAhead - 1;
     prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
     prefetched = std::max(prefetched, row_begin);
   }

@@ -23,8 +23,6 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAheadAvx2 = 48;  // entries between a prefetch and its use, of rows that are a cache line or less
-
 SMOOTHBIT_INLINE __m256i bytes_avx2(int value) { return _mm256_set1_epi8(static_cast<char>(value)); }
 // Shifts of bytes by way of 16-bit lanes; `mask` removes what came from the neighbour.
 template <int kShift>
