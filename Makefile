@@ -79,7 +79,8 @@ asan-python-test: setup
 	$(CMAKE) --build build/asan --target _ext
 	mkdir -p build/asan/site && cp -r src/smoothbit build/asan/site/
 	cp build/asan/_ext.*so build/asan/site/smoothbit/kernels/
-	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/asan/site \
+	LD_PRELOAD="$$(g++ -print-file-name=libasan.so) $$(g++ -print-file-name=libstdc++.so.6)" \
+	  ASAN_OPTIONS=detect_leaks=0 PYTHONPATH=build/asan/site \
 	  $(BIN)/python -c "import sys; \
 	    sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in type(f).__module__]; \
 	    import pytest; sys.exit(pytest.main(['-q', 'tests/parity', 'tests/unit/kernels']))"
