@@ -79,24 +79,13 @@ SMOOTHBIT_INLINE int32x4_t weights_neon(float32x4_t difference) {
 }
 
 template <int kBits>
-struct NeonAttention {
+struct NeonAttention : PlainReductions {
   static void rate(const AttendArgs& args, int64_t row, int64_t from, int64_t to, float* scores) {
     switch (args.score) {
       case Score::additive: return rate_additive(args, row, from, to, scores);
       case Score::dynamic: return rate_products<Score::dynamic>(args, row, from, to, scores);
       case Score::dot: return rate_products<Score::dot>(args, row, from, to, scores);
     }
-  }
-
-  static void raise(const float* scores, int64_t count, int64_t heads, float* largest) {
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t h = 0; h < heads; ++h)
-        largest[h] = scores[i * heads + h] > largest[h] ? scores[i * heads + h] : largest[h];
-  }
-
-  static void total(const int32_t* weights, int64_t count, int64_t heads, int32_t* totals) {
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i * heads + h];
   }
 
   static void weigh(const float* scores, int64_t count, int64_t heads, const float* largest, int32_t* weights) {

@@ -43,6 +43,20 @@ inline void finish_attention(const AttendArgs& args, int64_t row, int64_t begin,
   }
 }
 
+// For kernels without registers of their own for it.
+struct PlainReductions {
+  static void raise(const float* scores, int64_t count, int64_t heads, float* largest) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t h = 0; h < heads; ++h)
+        largest[h] = scores[i * heads + h] > largest[h] ? scores[i * heads + h] : largest[h];
+  }
+
+  static void total(const int32_t* weights, int64_t count, int64_t heads, int32_t* totals) {
+    for (int64_t i = 0; i < count; ++i)
+      for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i * heads + h];
+  }
+};
+
 template <class Kernel>
 void attend_rows(const AttendArgs& args, int64_t row_begin, int64_t row_end) {
   alignas(32) float scores[kBuffer + kBufferPad];

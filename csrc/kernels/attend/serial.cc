@@ -23,7 +23,7 @@ inline float rate_head_serial(const AttendArgs& args, const float* key, const fl
 }
 
 template <int kBits>
-struct SerialAttention {
+struct SerialAttention : PlainReductions {
   static void rate(const AttendArgs& args, int64_t row, int64_t from, int64_t to, float* scores) {
     const int64_t rated = args.rated();
     const float* query = args.queries + row * rated;
@@ -38,17 +38,6 @@ struct SerialAttention {
         if (args.score == Score::dot) *scores = *scores * args.scale;
       }
     }
-  }
-
-  static void raise(const float* scores, int64_t count, int64_t heads, float* largest) {
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t h = 0; h < heads; ++h)
-        largest[h] = scores[i * heads + h] > largest[h] ? scores[i * heads + h] : largest[h];
-  }
-
-  static void total(const int32_t* weights, int64_t count, int64_t heads, int32_t* totals) {
-    for (int64_t i = 0; i < count; ++i)
-      for (int64_t h = 0; h < heads; ++h) totals[h] += weights[i * heads + h];
   }
 
   static void weigh(const float* scores, int64_t count, int64_t heads, const float* largest, int32_t* weights) {
