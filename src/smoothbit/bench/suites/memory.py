@@ -35,7 +35,8 @@ from smoothbit.bench.request import BenchRequest
 from smoothbit.bench.suites.base import ENGINE, OWN_FP32, SUITES, Candidates, Progress
 from smoothbit.bench.suites.model import SCORE_TOLERANCE
 from smoothbit.engine import KernelBackend, PreparedGraph, run_plan
-from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, PackedTensor, write_graph, write_model
+from smoothbit.engine.ops.features import pack_features
+from smoothbit.formats import GraphFile, PackedFeatures, PackedModel, write_graph, write_model
 from smoothbit.formats.schema import FeaturesOp, ModelInfo, Plan
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
@@ -163,7 +164,7 @@ def _at_rest(plan: Plan, features: Features) -> Features | PackedFeatures:
     assert isinstance(first, FeaturesOp)
     if features.is_sparse or first.law is None:
         return features
-    return PackedFeatures(PackedTensor.from_values(features.to_dense(), first.law))
+    return pack_features(features, first.law, KernelBackend())
 
 
 def _csr_arrays(name: str, matrix: CSR) -> dict[str, AnyArray]:

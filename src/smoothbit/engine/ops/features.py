@@ -15,7 +15,6 @@ from smoothbit.kernels import Epilogue
 from smoothbit.numerics.affine import AffineLaw, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
-from smoothbit.numerics.packing import pack
 from smoothbit.typing import Float32Array, Int16Array, UInt8Array
 
 
@@ -80,9 +79,8 @@ def pack_features(features: Features, law: AffineLaw, backend: Backend) -> Featu
     _check_holds_zero(law)
     if matrix.values is None:
         return features
-    codes = pack(quantize(matrix.values[None], law), law.num_bits)
     pattern = CSR(matrix.indptr, matrix.indices, matrix.num_cols)
-    return PackedFeatures(PackedTensor(codes, matrix.num_entries, law), pattern, features.row_scale)
+    return PackedFeatures(PackedTensor.from_values(matrix.values[None], law), pattern, features.row_scale)
 
 
 def _quantized(
