@@ -37,7 +37,9 @@ void run_family(Random& random) {
   switch (family) {
     case 0: return test_spmm(random, bits, length, extra, any_length(random), false, variant);
     case 1: return test_spmm(random, bits, length, extra, random.integer(0, 200), true, variant);
-    case 2: return test_gemm(random, bits, weight_bits, any_length(random), length, flag, variant);
+    case 2:
+      if (variant % 4) return test_gemm(random, bits, weight_bits, any_length(random), length, flag, variant);
+      return test_product_thresholds(random, std::min(bits, 2), any_length(random), length, variant / 4);
     case 3: return test_requantize(random, length, flag, variant);
     case 4: return test_pack(random, bits, length, extra);
     case 5: return test_delta(random, bits, length, extra, variant, kNumRows);

@@ -12,8 +12,8 @@ namespace smoothbit {
 namespace {
 
 // Compares the output of `run` on each ISA with that of serial.
-template <class Run>
-void compare(const char* family, EpilogueCase& c, const std::string& what, Run run) {
+template <class Case, class Run>
+void compare(const char* family, const Case& c, const std::string& what, Run run) {
   OutputBuffer want = c.make_output(), got = c.make_output();
   run(kernels_for(Isa::serial), c.bind(want));
   for (const Isa isa : vector_isas()) {
@@ -175,26 +175,31 @@ void test_delta(Random& random, int bits, int length, int extra, int variant,
   }
 }
 
-// `is_full`: every code has its largest value, so that sums reach the bounds of their accumulators.
-void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
-  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7, extra = variant % 3;
+struct GemmShape {
+  int bits, weight_bits, depth, length;
+  int64_t num_rows, extra;
+  bool is_full;  // every code has its largest value, so that sums reach the bounds of their accumulators
+};
+
+// The rows of `c` are those of the product.
+template <class Case>
+void compare_gemm(Random& random, const char* family, const Case& c, const GemmShape& shape) {
+  const auto [bits, weight_bits, depth, length, num_rows, extra, is_full] = shape;
   const int64_t stride = (depth * bits + 7) / 8 + extra, weight_stride = (length * weight_bits + 7) / 8 + extra;
   const ReadBuffer<uint8_t> source =
       is_full ? full_bytes(num_rows * stride) : random_bytes(random, num_rows * stride);
   const ReadBuffer<uint8_t> weight =
       is_full ? full_bytes(depth * weight_stride) : random_bytes(random, depth * weight_stride);
-  EpilogueCase c(random, num_rows, length, variant);
-  const auto run = [&](const KernelTable& kernels, Epilogue epilogue, bool has_vnni) {
-    if (variant % 2) epilogue.row_term = nullptr;  // the kernel computes it
-    GemmArgs args;
-    args.source = source.data();
-    args.source_stride = stride;
-    args.source_bits = bits;
-    args.weight = weight.data();
-    args.weight_stride = weight_stride;
-    args.weight_bits = weight_bits;
-    args.num_rows = num_rows;
-    args.depth = depth;
+  GemmArgs args;
+  args.source = source.data();
+  args.source_stride = stride;
+  args.source_bits = bits;
+  args.weight = weight.data();
+  args.weight_stride = weight_stride;
+  args.weight_bits = weight_bits;
+  args.num_rows = num_rows;
+  args.depth = depth;
+  const auto run = [&](const KernelTable& kernels, const Epilogue& epilogue, bool has_vnni) {
     args.has_vnni = has_vnni;
     args.epilogue = epilogue;
     const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
@@ -208,12 +213,26 @@ void test_gemm(Random& random, int bits, int weight_bits, int depth, int length,
   };
   const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
                            std::to_string(depth) + " F=" + std::to_string(length) + (is_full ? " full" : "");
-  compare("gemm", c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
+  compare(family, c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
     run(kernels, epilogue, kernels.isa == Isa::avx512 && cpu_has_vnni());
   });
   if (!isa_available(Isa::avx512) || !is_full) return;
-  compare("gemm", c, what + " without VNNI",
+  compare(family, c, what + " without VNNI",
           [&](const KernelTable& kernels, const Epilogue& epilogue) { run(kernels, epilogue, false); });
+}
+
+void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
+  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7;
+  EpilogueCase c(random, num_rows, length, variant);
+  if (variant % 2) c.drop_row_term();  // the kernel computes it
+  compare_gemm(random, "gemm", c, {bits, weight_bits, depth, length, num_rows, variant % 3, is_full});
+}
+
+// Products whose epilogue may be comparisons of their sums: few row sums, many rows of each.
+void test_product_thresholds(Random& random, int bits, int depth, int length, int variant) {
+  constexpr int64_t kNumRows = 400;
+  const ProductCase c(random, kNumRows, length, depth * ((1 << bits) - 1), variant);
+  compare_gemm(random, "product thresholds", c, {bits, bits, depth, length, kNumRows, variant % 3, false});
 }
 
 void test_requantize(Random& random, int length, bool has_sums, int variant) {

@@ -218,6 +218,8 @@ class EpilogueCase {
 
   OutputBuffer make_output() const { return OutputBuffer(num_rows_ * row_bytes()); }
 
+  void drop_row_term() { e_.row_term = nullptr; }
+
   Epilogue bind(OutputBuffer& out) const {
     Epilogue e = e_;
     e.out = out.data();

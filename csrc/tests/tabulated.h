@@ -122,4 +122,62 @@ class TabulatedCase {
   std::vector<ReadBuffer<uint8_t>> bytes_;
 };
 
+// Epilogue of a product that has a table in most variants: the bits of `variant` switch its parts.
+class ProductCase {
+ public:
+  ProductCase(Random& random, int64_t num_rows, int64_t num_channels, int largest_row_sum, int variant)
+      : random_(random), num_rows_(num_rows), is_uniform_(variant % 4 == 3) {
+    // Sums of about half a code for each unit of the row sum, centred by the row term as weights around 0 are.
+    const float unit = 4.0f / static_cast<float>(1 + largest_row_sum);
+    e_.num_channels = num_channels;
+    e_.is_uniform = is_uniform_ && variant % 3 != 1;
+    e_.col_scale = channel(0.2f * unit, unit);
+    if (variant % 3) e_.col_term = channel(-unit, 0.0f);
+    if (variant % 3 == 1) e_.col_bias = channel(-1.0f, 1.0f);
+    e_.has_relu = variant & 2;
+    // A factor that is negative, and one row that is: no table.
+    if (variant % 11 == 0) e_.col_scale = channel(-unit, unit);
+    if (variant % 13 == 0) e_.row_scale = keep(float_vector(random_, num_rows, 0.5f, 1.0f));
+    Law& law = e_.output;
+    law.num_bits = 1 << (variant / 2 % 2);
+    law.truncates = variant % 5 == 0;
+    law.qmax = static_cast<float>((1 << law.num_bits) - 1);
+    law.fine_qmax = law.truncates ? 255.0f : law.qmax;
+    law.shift = -3.0f;
+    law.inv_divisor = law.qmax / 255.0f;
+    law.inv_scale = channel(0.5f * law.fine_qmax / law.qmax, law.fine_qmax / law.qmax);
+    law.phase = channel(-0.5f, 0.5f);
+    law.zero_point = channel(1.0f, 1.0f);
+    stride_ = (num_channels * law.num_bits + 7) / 8 + variant % 7;
+    e_.is_simple = is_simple_epilogue(e_);
+  }
+
+  OutputBuffer make_output() const { return OutputBuffer(num_rows_ * stride_); }
+
+  Epilogue bind(OutputBuffer& out) const {
+    Epilogue e = e_;
+    e.out = out.data();
+    e.out_stride = stride_;
+    return e;
+  }
+
+ private:
+  const float* channel(float low, float high) {
+    std::vector<float> values = is_uniform_ ? std::vector<float>(static_cast<size_t>(e_.num_channels), high)
+                                            : float_vector(random_, e_.num_channels, low, high);
+    values.resize(static_cast<size_t>((e_.num_channels + kChannelPad - 1) / kChannelPad * kChannelPad), high);
+    return keep(values);
+  }
+  const float* keep(const std::vector<float>& values) {
+    floats_.emplace_back(values);
+    return floats_.back().data();
+  }
+
+  Random& random_;
+  int64_t num_rows_, stride_;
+  bool is_uniform_;
+  Epilogue e_;
+  std::vector<ReadBuffer<float>> floats_;
+};
+
 }  // namespace smoothbit

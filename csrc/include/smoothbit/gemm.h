@@ -29,6 +29,8 @@ enum class GemmLayout : int { lookup, bytes, words };
 
 constexpr int64_t kGemmPiece = 64;     // bytes of a panel piece
 constexpr int64_t kGemmRowBlock = 24;  // source rows that are unpacked, multiplied and finished together
+constexpr int64_t kGemmSlots = 256;    // row sums whose thresholds are kept, see gemm/thresholds_avx2.h
+constexpr int64_t kGemmSlotBytes = 8;  // of each, besides the thresholds
 
 struct GemmArgs {
   const uint8_t* source = nullptr;
@@ -92,11 +94,20 @@ inline int64_t gemm_sums_stride(const GemmArgs& args) {
   return gemm_num_groups(args) * gemm_group_channels(gemm_layout(args));
 }
 
+// Slots, and for each channel of up to three thresholds a float and an int16 in every slot, and a sum.
+inline int64_t gemm_threshold_bytes(const GemmArgs& args) {
+  const int bits = args.epilogue.output.num_bits;
+  if (gemm_layout(args) != GemmLayout::lookup || bits < 1 || bits > 2) return 0;
+  return kGemmSlots * kGemmSlotBytes + gemm_sums_stride(args) * (((1 << bits) - 1) * (4 + 2 * kGemmSlots) + 4);
+}
+
 // One row block of unpacked source codes and its int32 sums, one row of sums more, and 4 KiB for what else a
 // kernel keeps.
-inline int64_t gemm_scratch_bytes(const GemmArgs& args) {
+inline int64_t gemm_block_bytes(const GemmArgs& args) {
   return kGemmRowBlock * gemm_codes_stride(args) + (kGemmRowBlock + 2) * gemm_sums_stride(args) * 4 + 4096;
 }
+
+inline int64_t gemm_scratch_bytes(const GemmArgs& args) { return gemm_block_bytes(args) + gemm_threshold_bytes(args); }
 
 using GemmKernel = void (*)(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end);
 

@@ -102,12 +102,7 @@ SMOOTHBIT_INLINE uint64_t gather_word_avx2(__m256i codes_i32x8) {
 
 // Packs 32 codes into exactly 4 * kBits bytes.
 template <int kBits>
-SMOOTHBIT_INLINE void store_chunk_avx2(uint8_t* out, const __m256i codes_i32x8[4]) {
-  const __m256i low = _mm256_packus_epi32(codes_i32x8[0], codes_i32x8[1]);
-  const __m256i high = _mm256_packus_epi32(codes_i32x8[2], codes_i32x8[3]);
-  // Packing works within 128-bit halves; the permutation restores the order of groups of four.
-  const __m256i codes_u8x32 = _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high),
-                                                          _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7));
+SMOOTHBIT_INLINE void store_bytes_avx2(uint8_t* out, __m256i codes_u8x32) {
   if constexpr (kBits == 8) {
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes_u8x32);
   } else if constexpr (kBits == 1) {
@@ -125,6 +120,15 @@ SMOOTHBIT_INLINE void store_chunk_avx2(uint8_t* out, const __m256i codes_i32x8[4
       _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm_packus_epi16(quads_u16, quads_u16));
     }
   }
+}
+
+template <int kBits>
+SMOOTHBIT_INLINE void store_chunk_avx2(uint8_t* out, const __m256i codes_i32x8[4]) {
+  const __m256i low = _mm256_packus_epi32(codes_i32x8[0], codes_i32x8[1]);
+  const __m256i high = _mm256_packus_epi32(codes_i32x8[2], codes_i32x8[3]);
+  // Packing works within 128-bit halves; the permutation restores the order of groups of four.
+  store_bytes_avx2<kBits>(out, _mm256_permutevar8x32_epi32(_mm256_packus_epi16(low, high),
+                                                           _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
 SMOOTHBIT_INLINE __m256i load_sums_avx2(const int32_t* sums) {

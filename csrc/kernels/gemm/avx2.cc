@@ -8,6 +8,7 @@
 
 #include "../epilogue/tile_avx2.h"
 #include "multiply_avx2.h"
+#include "thresholds_avx2.h"
 #include "unpack.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -25,6 +26,7 @@ struct BlockAvx2 {
   int64_t sums_stride;
   uint8_t* codes;
   int64_t codes_stride;
+  bool is_narrow;
 };
 
 // `channels`: those of the group that exist.
@@ -46,8 +48,9 @@ void multiply_block(const GemmArgs& args, BlockAvx2& block, int64_t num_rows) {
     const uint8_t* panel = args.panel + c / group * num_steps * kGemmPiece;
     for (int64_t r = 0; r < num_rows; r += kRowsAvx2)
       multiply(GroupAvx2{block.codes + r * block.codes_stride, block.codes_stride, panel, num_steps,
-                         block.row_sums + r, block.col_products + c, block.sums + r * block.sums_stride + c,
-                         block.sums_stride, block.wide});
+                         block.row_sums + r, block.col_products + c,
+                         block.sums + r * block.sums_stride + (block.is_narrow ? c / 2 : c), block.sums_stride,
+                         block.wide, block.is_narrow});
   }
 }
 
@@ -75,6 +78,16 @@ void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_prod
   block.sums_stride = sums_stride;
 }
 
+void finish_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratch, int64_t row_begin, int64_t row_end) {
+  ProductThresholdsAvx2 thresholds(args, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
+  for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
+    const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
+    unpack_block(args, block, row, num_rows);
+    multiply_block(args, block, num_rows);
+    thresholds.finish(row, num_rows, block.sums, block.sums_stride, block.row_sums);
+  }
+}
+
 }  // namespace
 
 void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
@@ -91,7 +104,9 @@ void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t r
   block.sums_stride = is_tiled ? tile.lanes : gemm_sums_stride(args);
   block.codes_stride = gemm_codes_stride(args);
   block.codes = reinterpret_cast<uint8_t*>(block.sums + (kGemmRowBlock + 1) * gemm_sums_stride(args));
+  block.is_narrow = ProductThresholdsAvx2::fits(args, row_end - row_begin);
   fill_col_products(args, block, col_products);
+  if (block.is_narrow) return finish_by_thresholds(args, block, scratch, row_begin, row_end);
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
     unpack_block(args, block, row, num_rows);

@@ -45,7 +45,8 @@ struct GroupAvx2 {
   const int32_t* col_products;  // sum of a' b' of each channel of the group
   int32_t* sums;
   int64_t sums_stride;
-  __m256i* wide;  // [16], workspace
+  __m256i* wide;   // [16], workspace
+  bool is_narrow;  // lookup: rows are NarrowSumsAvx2 of 32 channels each, for a depth whose sums fit them
 };
 
 // Accumulators of a row, in the type of their lanes (those of 32 bits may wrap): as __m256i, gcc 12 copies and
@@ -192,16 +193,36 @@ SMOOTHBIT_INLINE void widen_lookup_avx2(const RowAvx2<U8x32>& acc, bool is_first
   if (kRegisters == 2) widen_lookup_avx2(reinterpret_cast<__m256i>(acc.high), is_first, wide_u16x16 + 2);
 }
 
-// 32 sums from what widen_lookup_avx2 left, added to those of the depths before unless `is_first`.
-SMOOTHBIT_INLINE void store_lookup_avx2(const __m256i* wide_u16x16, bool is_first, int32_t* sums) {
-  const __m256i odd = wide_u16x16[1], even = _mm256_sub_epi16(wide_u16x16[0], _mm256_slli_epi16(odd, 8));
+// Sums of 32 channels: lane i of `even` is that of channel 2i, lane i of `odd` that of channel 2i + 1.
+struct NarrowSumsAvx2 {
+  __m256i even, odd;
+};
+
+SMOOTHBIT_INLINE NarrowSumsAvx2 narrow_sums_avx2(const __m256i* wide_u16x16) {
+  const __m256i odd = wide_u16x16[1];
+  return {_mm256_sub_epi16(wide_u16x16[0], _mm256_slli_epi16(odd, 8)), odd};
+}
+
+// In the order of the channels, added to those of the depths before unless `is_first`.
+SMOOTHBIT_INLINE void store_sums_avx2(const NarrowSumsAvx2& narrow, bool is_first, int32_t* sums) {
   // Channels 0-7 and 16-23, 8-15 and 24-31.
-  const __m256i low = _mm256_unpacklo_epi16(even, odd), high = _mm256_unpackhi_epi16(even, odd);
+  const __m256i low = _mm256_unpacklo_epi16(narrow.even, narrow.odd);
+  const __m256i high = _mm256_unpackhi_epi16(narrow.even, narrow.odd);
   const __m128i eights[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
                              _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
   for (int i = 0; i < 4; ++i) {
     const __m256i sums_i32x8 = _mm256_cvtepu16_epi32(eights[i]);
     store_avx2(sums + 8 * i, is_first ? sums_i32x8 : _mm256_add_epi32(sums_i32x8, load_avx2(sums + 8 * i)));
+  }
+}
+
+template <int kRegisters>
+SMOOTHBIT_INLINE void store_narrow_avx2(const GroupAvx2& g) {
+  for (int i = 0; i < kRowsAvx2 * kRegisters; ++i) {
+    const NarrowSumsAvx2 narrow = narrow_sums_avx2(g.wide + 2 * i);
+    int32_t* sums = g.sums + i / kRegisters * g.sums_stride + i % kRegisters * 16;
+    store_avx2(sums, narrow.even);
+    store_avx2(sums + 8, narrow.odd);
   }
 }
 
@@ -239,8 +260,10 @@ __attribute__((noinline)) void multiply_lookup_avx2(const GroupAvx2& g) {
       widen_lookup_avx2<kRegisters>(row_2, is_first, wide + 4 * kRegisters);
       widen_lookup_avx2<kRegisters>(row_3, is_first, wide + 6 * kRegisters);
     }
+    if (g.is_narrow) return store_narrow_avx2<kRegisters>(g);
     for (int i = 0; i < kAccs; ++i)
-      store_lookup_avx2(wide + 2 * i, begin == 0, g.sums + i / kRegisters * g.sums_stride + 32 * (i % kRegisters));
+      store_sums_avx2(narrow_sums_avx2(wide + 2 * i), begin == 0,
+                      g.sums + i / kRegisters * g.sums_stride + i % kRegisters * 32);
     begin = end;
   } while (begin < num_steps);
 }

@@ -5,6 +5,8 @@
 
 #include <immintrin.h>
 
+#include <algorithm>
+
 #include "../bytes.h"
 #include "../target.h"
 
@@ -102,14 +104,14 @@ SMOOTHBIT_INLINE void unpack_bytes_avx2(const uint8_t* packed, int64_t depth, St
     split_codes_avx2<kWidth, 8>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(packed + i)), store);
   const int last_bits = static_cast<int>(depth * kBits % 8);
   if (i == num_bytes && !last_bits) return;
-  uint64_t words[4] = {};
-  for (int w = 0; i < num_bytes; i += 8, ++w)
-    words[w] = load_bytes(packed + i, num_bytes - i < 8 ? num_bytes - i : 8);
-  if (last_bits) {
-    const uint64_t last = packed[num_bytes] & ((1u << last_bits) - 1);
-    words[num_bytes % 32 / 8] |= last << (8 * (num_bytes % 8));
-  }
-  split_codes_avx2<kWidth, 8>(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(words)), store);
+  // In registers: a load of four words stored just before would wait for them.
+  const int64_t left = num_bytes - i, last_word = last_bits ? left / 8 : 4;
+  const uint64_t last = last_bits ? (packed[num_bytes] & ((uint64_t{1} << last_bits) - 1)) << (8 * (left % 8)) : 0;
+  const auto word = [&](int64_t w) {
+    const uint64_t whole = left > 8 * w ? load_bytes(packed + i + 8 * w, std::min<int64_t>(left - 8 * w, 8)) : 0;
+    return static_cast<int64_t>(w == last_word ? whole | last : whole);
+  };
+  split_codes_avx2<kWidth, 8>(_mm256_set_epi64x(word(3), word(2), word(1), word(0)), store);
 }
 
 template <GemmLayout kLayout, int kBits>
