@@ -119,7 +119,8 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
                                std::optional<NativeLaw> aggregate, OptionalVector aggregate_step,
                                OptionalVector aggregate_offset, std::vector<NativeTerm> terms,
                                bool has_relu, OptionalVector output_row_scale,
-                               std::optional<NativeLaw> output, int stored_bits)
+                               std::optional<NativeLaw> output, int stored_bits,
+                               std::optional<Vector<int32_t>> out_rows)
     : num_channels_(num_channels),
       col_scale_(std::move(col_scale)),
       row_term_(std::move(row_term)),
@@ -133,7 +134,8 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
       has_relu_(has_relu),
       output_row_scale_(std::move(output_row_scale)),
       output_(std::move(output)),
-      stored_bits_(stored_bits) {
+      stored_bits_(stored_bits),
+      out_rows_(std::move(out_rows)) {
   require(num_channels >= 0, "Expected `num_channels` to be >= 0.");
   require(terms_.size() <= kMaxTerms, "Expected at most 4 terms.");
   for (const OptionalVector* values : {&col_scale_, &col_term_, &col_bias_, &aggregate_step_, &aggregate_offset_})
@@ -145,6 +147,7 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
   if (output_) require_law(*output_, num_channels);
   require(!output_ || (stored_bits >= output_->num_bits && stored_bits <= 8),
           "Expected `stored_bits` to be at least the bits of the output law, at most 8.");
+  require(!output_ || !out_rows_, "Expected `out_rows` without an output law only.");
   for (const NativeTerm& term : terms_) {
     const int64_t width = static_cast<int64_t>(term.data.shape(1));
     const bool fits = term.num_bits == 32
@@ -238,6 +241,13 @@ Epilogue NativeEpilogue::expand(int64_t num_rows, const AnyOutMatrix& out, Chann
           "Expected `out` to be packed uint8 [N, stride], or float32 [N, F] without an output law.");
   e.out = out.data();
   e.out_stride = stride;
+  if (out_rows_) {
+    const int32_t* rows = out_rows_->data();
+    require(static_cast<int64_t>(out_rows_->shape(0)) == num_rows &&
+                std::all_of(rows, rows + num_rows, [&](int32_t row) { return row >= 0 && row < num_rows; }),
+            "Expected `out_rows` to hold a row of `out` for each row.");
+    e.out_rows = rows;
+  }
   return e;
 }
 

@@ -45,7 +45,8 @@ class NativeEpilogue {
                  OptionalVector col_term, OptionalVector row_scale, OptionalVector col_bias,
                  std::optional<NativeLaw> aggregate, OptionalVector aggregate_step,
                  OptionalVector aggregate_offset, std::vector<NativeTerm> terms, bool has_relu,
-                 OptionalVector output_row_scale, std::optional<NativeLaw> output, int stored_bits);
+                 OptionalVector output_row_scale, std::optional<NativeLaw> output, int stored_bits,
+                 std::optional<Vector<int32_t>> out_rows);
 
   // The plain structure the kernels read, its per-channel values copied to `arena`. Refuses row arrays that
   // are not [num_rows].
@@ -73,6 +74,7 @@ class NativeEpilogue {
   OptionalVector output_row_scale_;
   std::optional<NativeLaw> output_;
   int stored_bits_;  // of an output code: at least those of its law
+  std::optional<Vector<int32_t>> out_rows_;
   mutable std::shared_ptr<Tables> tables_;  // the latest; calls that run may hold older ones
 };
 

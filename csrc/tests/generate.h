@@ -213,6 +213,7 @@ class EpilogueCase {
     if (parts & 2048) e_.output_row_scale = row();
     const int output = static_cast<int>(parts >> 12 & 7);
     if (output < 6) e_.output = law(1 << (output & 3), output >= 4);
+    else if (parts & 1 << 15) e_.out_rows = permutation();
     extra_ = e_.output.num_bits ? random.integer(0, 9) : 0;
   }
 
@@ -239,6 +240,16 @@ class EpilogueCase {
     return keep(values);
   }
   const float* row() { return keep(float_vector(random_, num_rows_, 0.1f, 1.0f)); }
+  const int32_t* permutation() {
+    std::vector<int32_t> rows(static_cast<size_t>(num_rows_));
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const size_t j = static_cast<size_t>(random_.integer(0, static_cast<int>(i)));
+      rows[i] = rows[j];
+      rows[j] = static_cast<int32_t>(i);
+    }
+    rows_.emplace_back(rows);
+    return rows_.back().data();
+  }
   const float* keep(const std::vector<float>& values) {
     floats_.emplace_back(values);
     return floats_.back().data();
@@ -282,6 +293,7 @@ class EpilogueCase {
   Epilogue e_;
   std::vector<ReadBuffer<float>> floats_;
   std::vector<ReadBuffer<uint8_t>> bytes_;
+  std::vector<ReadBuffer<int32_t>> rows_;
 };
 
 }  // namespace smoothbit

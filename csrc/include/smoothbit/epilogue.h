@@ -77,6 +77,12 @@ struct Epilogue {
   Law output;                               // num_bits == 0: store float32
   void* out = nullptr;                      // packed [N, out_stride bytes] or float32 [N, F]
   int64_t out_stride = 0;                   // bytes, or F
+  const int32_t* out_rows = nullptr;        // [N] or null; float32 only: where each row is stored, a permutation
+
+  // Float32 row `row` of the result.
+  float* out_floats(int64_t row) const {
+    return static_cast<float*>(out) + (out_rows ? out_rows[row] : row) * out_stride;
+  }
 };
 
 // Whether all channels share one plain law: a scaled sum, at most one packed term, codes of a whole zero point.

@@ -228,7 +228,7 @@ struct RowPlaceAvx2 {
       values[v] = valid < 8 ? _mm256_maskload_ps(data, lanes_below_avx2(valid)) : _mm256_loadu_ps(data + 8 * v);
   }
   SMOOTHBIT_INLINE void store_floats(const Epilogue& e, const __m256 values[V]) const {
-    float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
+    float* out = e.out_floats(row) + channel;
     for (int v = 0; v < V; ++v) {
       if (valid < 8) _mm256_maskstore_ps(out, lanes_below_avx2(valid), values[v]);
       else _mm256_storeu_ps(out + 8 * v, values[v]);

@@ -177,7 +177,7 @@ SMOOTHBIT_INLINE void finish_chunk_avx512(const Epilogue& e, int64_t row, int64_
     for (int v = 0; v < V; ++v) y[v] = _mm512_mul_ps(y[v], factor);
   }
   if (!e.output.num_bits) {
-    float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
+    float* out = e.out_floats(row) + channel;
     for (int v = 0; v < V; ++v)
       _mm512_mask_storeu_ps(out + 16 * v, V == 1 ? lanes_below_avx512(count) : lanes_below_avx512(16), y[v]);
     return;

@@ -146,7 +146,7 @@ SMOOTHBIT_INLINE void store_octet_neon(const Epilogue& e, int64_t row, int64_t c
   float values[8];
   vst1q_f32(values, y.low);
   vst1q_f32(values + 4, y.high);
-  float* out = static_cast<float*>(e.out) + row * e.out_stride + channel;
+  float* out = e.out_floats(row) + channel;
   std::memcpy(out, values, static_cast<size_t>(count) * sizeof(float));
 }
 

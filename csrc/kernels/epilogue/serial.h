@@ -90,7 +90,7 @@ inline void clear_row_padding_serial(const Epilogue& e, int64_t row) {
 template <class Value>
 void store_row_serial(const Epilogue& e, int64_t row, int64_t begin, int64_t count, const Value& value) {
   if (!e.output.num_bits) {
-    float* out = static_cast<float*>(e.out) + row * e.out_stride + begin;
+    float* out = e.out_floats(row) + begin;
     for (int64_t i = 0; i < count; ++i) out[i] = value(i);
     return;
   }

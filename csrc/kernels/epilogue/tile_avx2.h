@@ -126,11 +126,13 @@ struct TilePlaceAvx2 {
     for (int v = 0; v < 4; ++v) values[v] = _mm256_loadu_ps(rows + 8 * v);
   }
   SMOOTHBIT_INLINE void store_floats(const Epilogue& e, const __m256 values[4]) const {
-    float* rows = static_cast<float*>(e.out) + row * e.out_stride;
     alignas(32) float slots[kSlotRoom] = {};
-    const bool is_direct = is_one_piece(32 * e.out_stride, 32);
-    for (int v = 0; v < 4; ++v) _mm256_storeu_ps((is_direct ? rows : slots) + 8 * v, values[v]);
-    if (!is_direct) store_slots_avx2(slots, count, e.num_channels, tile.lanes, rows);
+    const bool is_direct = !e.out_rows && is_one_piece(32 * e.out_stride, 32);
+    for (int v = 0; v < 4; ++v) _mm256_storeu_ps((is_direct ? e.out_floats(row) : slots) + 8 * v, values[v]);
+    if (is_direct) return;
+    if (!e.out_rows) return store_slots_avx2(slots, count, e.num_channels, tile.lanes, e.out_floats(row));
+    for (int64_t r = 0; r < count; ++r)
+      store_slots_avx2(slots + r * tile.lanes, 1, e.num_channels, tile.lanes, e.out_floats(row + r));
   }
   template <int kBits>
   SMOOTHBIT_INLINE void store_codes(const Epilogue& e, __m256i codes[4]) const {

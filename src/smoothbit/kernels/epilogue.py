@@ -14,7 +14,7 @@ channel h, exact integer sum S (absent terms are left out, not multiplied by zer
         y = y + t
     y = max(y, 0)                                           (relu)
     y = y * output_row_scale[i]
-    out = quantize(y, output), packed                       (no output law: out = y, float32)
+    out[i] = quantize(y, output), packed                    (no output law: out[out_rows[i]] = y, float32)
 
 `quantize` is the law of `numerics.affine`. Kernels without a sum (`requantize` with
 `sums=None`) start from y = 0.
@@ -25,7 +25,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from smoothbit.numerics.affine import AffineLaw
-from smoothbit.typing import Float32Array, UInt8Array
+from smoothbit.typing import Float32Array, Int32Array, UInt8Array
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,8 @@ class Epilogue:
         output_row_scale: [N] float32, or None.
         output: Law of the stored codes, or None to store float32.
         output_bits: Bits a stored code takes, at least those of `output`; None for just those.
+        out_rows: Row of the output that each row is stored as [N], int32, a permutation; None to keep them in
+            order. Only with float32 outputs.
 
     Laws are per tensor, channel or group (anything that expands to [F]).
     """
@@ -85,6 +87,7 @@ class Epilogue:
     output_row_scale: Float32Array | None = None
     output: AffineLaw | None = None
     output_bits: int | None = None
+    out_rows: Int32Array | None = None
 
     @property
     def stored_bits(self) -> int:

@@ -11,6 +11,7 @@ from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.kernels import isa
 from smoothbit.kernels.epilogue import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.node_order import first_misplaced
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.numerics.qtype import check_num_bits
 
@@ -158,6 +159,8 @@ def _check_parts(e: Epilogue) -> None:
         raise ArgumentError(
             f"Expected `output_bits` to be at least the {least} bits of `output` (got {e.output_bits}). Leave it out."
         )
+    if e.out_rows is not None and e.output is not None:
+        raise ArgumentError("Expected `out_rows` to be None with an `output` law (got an array). Move packed rows later.")
     if len(e.terms) > MAX_TERMS:
         raise ArgumentError(
             f"Expected `terms` to hold at most {MAX_TERMS} terms (got {len(e.terms)}). Split the combination."
@@ -171,6 +174,13 @@ def _check_rows(e: Epilogue) -> int | None:
         if array is not None:
             check_array(name, array, FLOAT32, (num_rows,))
             num_rows = len(array)
+    if e.out_rows is not None:
+        check_array("out_rows", e.out_rows, INT32, (num_rows,))
+        num_rows = len(e.out_rows)
+        if first_misplaced(e.out_rows) is not None:
+            raise ArgumentError(
+                f"Expected `out_rows` to hold each of {num_rows} rows once (got {e.out_rows}). Pass a permutation."
+            )
     for i, term in enumerate(e.terms):
         if term.row_scale is not None:
             check_array(f"terms[{i}].row_scale", term.row_scale, FLOAT32, (num_rows,))
@@ -236,6 +246,7 @@ def _native_epilogue(ext: Any, e: Epilogue) -> Any:
         e.output_row_scale,
         _native_law(ext, e.output),
         e.stored_bits,
+        e.out_rows,
     )
 
 

@@ -69,9 +69,17 @@ def apply_epilogue(sums: Int64Array | None, num_rows: int, epilogue: Epilogue) -
         y = np.where(y > 0, y, np.float32(0))
     if e.output_row_scale is not None:
         y = y * e.output_row_scale[:, None]
-    if e.output is None:
+    return _stored(y, e)
+
+
+def _stored(y: Float32Array, e: Epilogue) -> UInt8Array | Float32Array:
+    if e.output is not None:
+        return pack(quantize(y, e.output), e.stored_bits)
+    if e.out_rows is None:
         return y
-    return pack(quantize(y, e.output), e.stored_bits)
+    out = np.empty_like(y)
+    out[e.out_rows] = y
+    return out
 
 
 def _term_values(term: Term, num_channels: int) -> Float32Array:
@@ -125,7 +133,7 @@ def delta_step(
         y = y - own * step.known_scale
     if e.output_row_scale is not None:
         y = y * e.output_row_scale[:, None]
-    return y if e.output is None else pack(quantize(y, e.output), e.stored_bits)
+    return _stored(y, e)
 
 
 def gemm(

@@ -286,7 +286,13 @@ def _epilogue(
 def _finish(y: Tensor, e: Epilogue) -> UInt8Array | Float32Array:
     if e.output_row_scale is not None:
         y = y * _vector(e.output_row_scale)[:, None]
-    return y.numpy() if e.output is None else pack(_codes(y, e.output).to(torch.uint8).numpy(), e.stored_bits)
+    if e.output is not None:
+        return pack(_codes(y, e.output).to(torch.uint8).numpy(), e.stored_bits)
+    if e.out_rows is None:
+        return y.numpy()
+    out = torch.empty_like(y)
+    out[torch.from_numpy(e.out_rows).long()] = y
+    return out.numpy()
 
 
 def _term(term: Term, num_channels: int) -> Tensor:

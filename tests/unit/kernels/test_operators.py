@@ -122,6 +122,11 @@ def test_bad_num_threads(graph, source, epilogue, num_threads):
         ({"output": AffineLaw(2, floats(N), floats(N), floats(N), "per_node")}, "per_tensor, per_channel or per_group"),
         ({"output_bits": 1}, r"`output_bits` to be at least the 2 bits of `output` \(got 1\)"),
         ({"output": None, "output_bits": 8}, "`output_bits` to be at least the None bits"),
+        ({"out_rows": np.arange(N, dtype=np.int32)}, "`out_rows` to be None with an `output` law"),
+        ({"output": None, "out_rows": np.arange(N)}, r"`out_rows` to be C-contiguous int32"),
+        ({"output": None, "out_rows": np.arange(N + 1, dtype=np.int32)}, r"to have 5 rows \(got 6\)"),
+        ({"output": None, "out_rows": np.array([0, 1, 2, 2, 4], np.int32)}, "each of 5 rows once"),
+        ({"output": None, "out_rows": np.array([0, 1, 2, 3, 5], np.int32)}, r"\(got \[0 1 2 3 5\]\)"),
         ({"output": AffineLaw(2, floats(3), floats(3), floats(3), "per_channel")}, "12 elements for 12 channels"),
     ],
 )

@@ -45,6 +45,7 @@ def run_delta(op: DiffuseOp, context: Context, source: Dense) -> Dense:
             output_row_scale=graph.sqrt_degree if is_last else None,
             output=op.updates[k],
             output_bits=None if is_last else stored,
+            out_rows=context.leaving_rows(op.updates[k]) if is_last else None,
         )
         step = delta_parameters(op, grid, k, epilogue)
         array = context.backend.delta_step(graph.csr, codes, stored, state, step)
@@ -118,6 +119,7 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
             terms=terms,
             output=law if is_last else None,
             output_row_scale=context.graph.sqrt_degree if is_last else None,
+            leaves=is_last,
             stage=stage if is_last else f"state{k + 1}",
         )
     return x

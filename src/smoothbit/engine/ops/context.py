@@ -84,6 +84,19 @@ class Context:
         self.is_inside = False
         return moved
 
+    def leaving_rows(self, law: AffineLaw | None) -> Int32Array | None:
+        """Return where a kernel is to store the rows of a float32 result so that they have left, or None.
+
+        What is left then, and its trace, is in the order of the caller; codes leave by `leave`.
+
+        Args:
+            law: Law of the result, or None for float32.
+        """
+        if not self.is_inside or law is not None:
+            return None
+        self.is_inside = False
+        return self.graph.order.nodes
+
     def finish(
         self, array: Any, channels: int, law: AffineLaw | None, stage: str, *, is_on_edges: bool = False
     ) -> Dense:
@@ -151,6 +164,7 @@ class Context:
         output: AffineLaw | None,
         output_row_scale: Float32Array | None = None,
         has_relu: bool = False,
+        leaves: bool = False,
         stage: str,
     ) -> Dense:
         """Return quantize(weight * aggregate(D^-1 A~ source) + terms, output).
@@ -163,6 +177,7 @@ class Context:
             output: Law of the result, or None.
             output_row_scale: Factor of each row before the last quantization, or None.
             has_relu: Whether negative values become 0 before that.
+            leaves: Whether a float32 result may be in the order of the caller, see `leaving_rows`.
             stage: Name in the trace.
         """
         if not isinstance(source, PackedTensor):
@@ -179,6 +194,7 @@ class Context:
             has_relu=has_relu,
             output_row_scale=output_row_scale,
             output=output,
+            out_rows=self.leaving_rows(output) if leaves else None,
         )
         array = self.backend.spmm(self.graph.csr, source.data, law.num_bits, None, epilogue)
         return self.finish(array, channels, output, stage)

@@ -45,6 +45,7 @@ def _step(op: DiffuseOp, context: Context, skip: list[Term], message: Dense, ste
         "output": op.updates[step],
         "output_row_scale": context.graph.sqrt_degree if is_last else None,
         "has_relu": op.has_relu and is_last,
+        "leaves": is_last,
         "stage": f"update{step}",
     }
     if not op.correction_self or (op.correction_self[step] == 0 and op.correction_aggregate[step] == 0):

@@ -49,6 +49,7 @@ def make_step(
         output_row_scale=rng.uniform(0.5, 2, NUM_ROWS).astype(np.float32) if kind == "no difference" else None,
         output=inputs.make_law(rng, "u4", num_channels, 8.0) if output == "other" else law,
         output_bits=num_bits if output == "narrow codes" else None,
+        out_rows=rng.permutation(NUM_ROWS).astype(np.int32) if output == "scattered float" else None,
     )
     own = {"message_scale": 0.0, "change_scale": 0.0, "sum_change_scale": 0.0, "known_scale": SCALE, **STEPS[kind]}
     scales = {name: np.float32(value) for name, value in own.items()}
@@ -95,7 +96,7 @@ def rows_of_every_length(subject: Subject, length: int, num_bits: int) -> None:
 def each_part_of_a_step(subject: Subject, kind: str, num_bits: int) -> None:
     """With every kind of skip term and output."""
     for skip in ("none", "codes", "other", "float"):
-        for output in ("codes", "narrow codes", "other", "float"):
+        for output in ("codes", "narrow codes", "other", "float", "scattered float"):
             for length, extra in ((5, 0), (64, 32), (130, 29)):
                 _check(subject, num_bits, length, kind, skip, output, extra=extra, num_threads=2)
 

@@ -30,6 +30,7 @@ PARTS = (
     "four_terms",
     "relu",
     "output_row_scale",
+    "out_rows",
 )
 """Optional parts of an epilogue that `make_epilogue` knows."""
 
@@ -167,7 +168,7 @@ def make_epilogue(
     if "output_row_scale" in parts:
         e = replace(e, output_row_scale=row())
     if output == "float":
-        return e
+        return replace(e, out_rows=rng.permutation(num_rows).astype(np.int32)) if "out_rows" in parts else e
     return replace(
         e,
         output=make_law(rng, output, num_channels, spread),

@@ -11,7 +11,7 @@ from smoothbit.testing.kernels import inputs
 from smoothbit.testing.kernels.subject import Subject, new_list
 
 LENGTHS = (0, 1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 97, 257)
-PARTS = ("row_term", "row_scale", "col_bias", "aggregate", "four_terms", "relu", "output_row_scale")
+PARTS = ("row_term", "row_scale", "col_bias", "aggregate", "four_terms", "relu", "output_row_scale", "out_rows")
 CHECKS = new_list()
 
 
