@@ -44,7 +44,7 @@ def take_rows(graph: CSR, rows: Int64Array) -> CSR:
 
 
 def take_epilogue_rows(epilogue: Epilogue, rows: Int64Array) -> Epilogue:
-    """Return the epilogue for the given rows alone."""
+    """Return the epilogue for the given rows alone, their results in order."""
     terms = tuple(replace(term, data=term.data[rows], row_scale=_take(term.row_scale, rows)) for term in epilogue.terms)
     return replace(
         epilogue,
@@ -52,6 +52,7 @@ def take_epilogue_rows(epilogue: Epilogue, rows: Int64Array) -> Epilogue:
         row_term=_take(epilogue.row_term, rows),
         row_scale=_take(epilogue.row_scale, rows),
         output_row_scale=_take(epilogue.output_row_scale, rows),
+        out_rows=None,
     )
 
 
@@ -84,7 +85,7 @@ class CheckedBackend(KernelBackend):
         wanted = reference.spmm(
             take_rows(graph, rows), source, num_bits, weights_of_rows, take_epilogue_rows(epilogue, rows)
         )
-        self._compare("spmm", out[rows], wanted)
+        self._compare("spmm", out, epilogue, rows, wanted)
         return out
 
     def gemm(
@@ -101,7 +102,7 @@ class CheckedBackend(KernelBackend):
         rows = self._plain_rows(len(source))
         part = take_epilogue_rows(epilogue, rows)
         wanted = reference.gemm(source[rows], num_bits, depth, weight, weight_bits, part)
-        self._compare("gemm", out[rows], wanted)
+        self._compare("gemm", out, epilogue, rows, wanted)
         return out
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
@@ -109,7 +110,7 @@ class CheckedBackend(KernelBackend):
         out = super().combine(num_rows, epilogue)
         rows = self._plain_rows(num_rows)
         wanted = reference.apply_epilogue(None, len(rows), take_epilogue_rows(epilogue, rows))
-        self._compare("combine", out[rows], wanted)
+        self._compare("combine", out, epilogue, rows, wanted)
         return out
 
     def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
@@ -129,16 +130,17 @@ class CheckedBackend(KernelBackend):
         shifted = CSR(part.indptr, part.indices + np.int32(len(rows)), part.num_cols + len(rows))
         sampled = replace(step, epilogue=take_epilogue_rows(step.epilogue, rows))
         codes = np.concatenate([source[rows], source])
-        self._compare("delta_step", out[rows], reference.delta_step(shifted, codes, num_bits, self._sampled, sampled))
+        wanted = reference.delta_step(shifted, codes, num_bits, self._sampled, sampled)
+        self._compare("delta_step", out, step.epilogue, rows, wanted)
         return out
 
     def _plain_rows(self, num_rows: int) -> Int64Array:
         generator = np.random.default_rng(self.seed)
         return np.unique(generator.integers(num_rows, size=NUM_SAMPLED_ROWS)).astype(np.int64)
 
-    def _compare(self, operator: str, got: AnyArray, wanted: AnyArray) -> None:
-        width = wanted.shape[1]
-        wrong = np.flatnonzero((got[:, :width] != wanted).any(axis=1))
+    def _compare(self, operator: str, out: AnyArray, epilogue: Epilogue, rows: Int64Array, wanted: AnyArray) -> None:
+        got = out[rows if epilogue.out_rows is None else epilogue.out_rows[rows]]
+        wrong = np.flatnonzero((got[:, : wanted.shape[1]] != wanted).any(axis=1))
         if len(wrong):
             raise MismatchError(
                 f"Expected `{operator}` to equal the NumPy reference (got {len(wrong)} of {len(wanted)} "

@@ -160,7 +160,9 @@ def _check_parts(e: Epilogue) -> None:
             f"Expected `output_bits` to be at least the {least} bits of `output` (got {e.output_bits}). Leave it out."
         )
     if e.out_rows is not None and e.output is not None:
-        raise ArgumentError("Expected `out_rows` to be None with an `output` law (got an array). Move packed rows later.")
+        raise ArgumentError(
+            "Expected `out_rows` to be None with an `output` law (got an array). Move packed rows with `take_rows`."
+        )
     if len(e.terms) > MAX_TERMS:
         raise ArgumentError(
             f"Expected `terms` to hold at most {MAX_TERMS} terms (got {len(e.terms)}). Split the combination."

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -19,6 +21,14 @@ def test_right_results_pass_and_are_counted(step):
     backend = CheckedBackend(1)
     step.bind(backend, step.epilogue())()
     assert backend.checked_rows == len(sample_rows(step.graph.csr))
+
+
+def test_results_in_another_order_are_checked(step):
+    backend = CheckedBackend(1)
+    num_rows = step.graph.csr.num_rows
+    scattered = replace(step.epilogue(), output=None, out_rows=np.arange(num_rows, dtype=np.int32)[::-1].copy())
+    backend.spmm(step.graph.csr, step.state.data, 2, None, scattered)
+    assert backend.checked_rows > 0
 
 
 def test_a_wrong_bit_is_found(step, monkeypatch):
