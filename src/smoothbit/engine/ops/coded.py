@@ -45,7 +45,7 @@ def run_delta(op: DiffuseOp, context: Context, source: Dense) -> Dense:
             output_row_scale=graph.sqrt_degree if is_last else None,
             output=op.updates[k],
             output_bits=None if is_last else stored,
-            out_rows=context.leaving_rows(op.updates[k]) if is_last else None,
+            out_rows=context.leaving_rows(channels, op.updates[k]) if is_last else None,
         )
         step = delta_parameters(op, grid, k, epilogue)
         array = context.backend.delta_step(graph.csr, codes, stored, state, step)
