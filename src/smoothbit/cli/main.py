@@ -78,9 +78,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _message(error: Exception) -> str:
-    """Return the text of an error; a missing module names the extra that brings it."""
+    """Return the text of an error; a missing module names the extra that brings it, a path what to look at."""
     if isinstance(error, ModuleNotFoundError):
         known = OPTIONAL_MODULES.get((error.name or "").partition(".")[0])
         if known is not None:
             return str(MissingExtraError(*known))
+    if isinstance(error, OSError) and not isinstance(error, SmoothbitError) and error.filename is not None:
+        path, reason = error.filename, error.strerror
+        return f"Expected '{path}' to be there and readable (got '{reason}'). Check the path and its permissions."
     return str(error)

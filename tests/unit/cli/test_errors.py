@@ -50,7 +50,7 @@ def test_train_refuses(run: Run, tmp_path: Path, words: list[str], message: str)
         (["--bits", "2,x"], "Expected `--bits` to be whole numbers (got '2,x')"),
         (["--quantizers", ","], "Expected `--quantizers` to be a comma list (got ',')"),
         (["--set", "num_step=2"], "Expected a field in --set to be one of a recipe (got 'num_step'). Did you mean"),
-        (["no.yaml"], "no.yaml"),
+        (["no.yaml"], "Expected 'no.yaml' to be there and readable (got 'No such file or directory'). Check the path"),
         (["--quantizers", "qrl"], "Did you mean 'qlr'?"),
     ],
     ids=["widths", "list", "field", "file", "name"],
