@@ -8,6 +8,7 @@ import pytest
 from smoothbit import kernels
 from smoothbit.data import powerlaw_graph
 from smoothbit.engine import ORDERS, KernelBackend, PreparedGraph, Session, run_plan, same_codes
+from smoothbit.engine.ops import context
 from smoothbit.engine.order import locality
 from smoothbit.nn import TorchGraph
 from smoothbit.nn.simulation import TorchBackend
@@ -50,6 +51,17 @@ def test_scores_codes_and_stages_are_those_of_the_callers_order(propagation, bit
     plain = PreparedGraph(adjacency)
     plan = trained_net(TorchGraph(plain), features, bits=bits, propagation=propagation)[0].to_plan()
     wanted = run_plan(plan, plain, features, KernelBackend(), has_trace=True)
+    for graph in ordered_graphs(adjacency):
+        assert_same(run_plan(plan, graph, features, KernelBackend(), has_trace=True), wanted)
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_scores_beyond_the_caches_leave_in_a_pass_of_their_own(bits, monkeypatch):
+    adjacency, features = random_graph(), FEATURES["dense"]()
+    plain = PreparedGraph(adjacency)
+    plan = trained_net(TorchGraph(plain), features, bits=bits)[0].to_plan()
+    wanted = run_plan(plan, plain, features, KernelBackend(), has_trace=True)
+    monkeypatch.setattr(context, "MAX_SCATTERED_BYTES", 0)
     for graph in ordered_graphs(adjacency):
         assert_same(run_plan(plan, graph, features, KernelBackend(), has_trace=True), wanted)
 
