@@ -39,7 +39,7 @@ class Edges:
     """
 
     def __init__(self, csr: CSR, names: Int32Array | None = None) -> None:
-        self.csr = CSR(csr.indptr, csr.indices, csr.num_cols)
+        self.csr = csr.pattern
         self.weights = csr.values
         self._names = names
 

@@ -92,7 +92,7 @@ class PreparedGraph:
         num_graphs: int | None = None,
         relations: AnyArray | None = None,
     ) -> None:
-        graph = CSR(adjacency.indptr, adjacency.indices, adjacency.num_cols).with_self_loops()
+        graph = adjacency.pattern.with_self_loops()
         begin = time.perf_counter()
         self.order = order if isinstance(order, NodeOrder) else make_order(graph, order)
         found = time.perf_counter() if isinstance(order, str) else begin

@@ -75,6 +75,11 @@ class CSR:
         return len(self.indices)
 
     @property
+    def pattern(self) -> CSR:
+        """The same entries without values."""
+        return self if self.values is None else CSR(self.indptr, self.indices, self.num_cols)
+
+    @property
     def row_lengths(self) -> Int64Array:
         """Stored entries of each row [N], int64."""
         return np.diff(self.indptr)

@@ -27,6 +27,14 @@ def test_sizes(matrix):
     assert matrix.entry_rows().dtype == np.int32
 
 
+def test_pattern_has_the_entries_without_values(matrix):
+    values = np.ones(matrix.num_entries, np.float32)
+    pattern = CSR(matrix.indptr, matrix.indices, matrix.num_cols, values).pattern
+    assert pattern.values is None
+    assert pattern.indices is matrix.indices
+    assert pattern.pattern is pattern
+
+
 def test_no_rows():
     empty = CSR(i64(0), i32(), 0)
     assert (empty.num_rows, empty.num_entries) == (0, 0)

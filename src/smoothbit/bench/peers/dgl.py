@@ -36,7 +36,7 @@ BACKEND = "DGLBACKEND"
 def dgl_copy_u_sum(product: Product) -> Peer:
     """Prepare the sum over in-neighbours; it knows no edge weights, so it does less than the other peers."""
     torch, library = find_module("torch"), find_dgl()
-    pattern = CSR(product.matrix.indptr, product.matrix.indices, product.matrix.num_cols)
+    pattern = product.matrix.pattern
     graph, source = sum_graph(library, pattern), torch.from_numpy(product.source)
 
     def call() -> Any:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from smoothbit.bench.peers.base import PEERS, Peer, PeerSkippedError, Product, find_module
-from smoothbit.numerics.csr import CSR
 
 OPERATORS = {8: "byte", 4: "4bit", 2: "2bit"}
 
@@ -33,7 +32,7 @@ def embedding_bag(product: Product, num_bits: int) -> Peer:
         raise PeerSkippedError(f"torch cannot run it ({error})") from error
     indices = torch.from_numpy(product.matrix.indices)
     offsets = torch.from_numpy(product.matrix.indptr.astype(np.int32))
-    pattern = CSR(product.matrix.indptr, product.matrix.indices, product.matrix.num_cols)
+    pattern = product.matrix.pattern
 
     def call() -> Any:
         return bag(packed, indices, offsets, False, 0, False, None, None, True)  # mode 0: sum

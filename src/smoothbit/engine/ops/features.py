@@ -79,7 +79,7 @@ def pack_features(features: Features, law: AffineLaw, backend: Backend) -> Featu
     _check_holds_zero(law)
     if matrix.values is None:
         return features
-    pattern = CSR(matrix.indptr, matrix.indices, matrix.num_cols)
+    pattern = matrix.pattern
     return PackedFeatures(PackedTensor.from_values(matrix.values[None], law), pattern, features.row_scale)
 
 
@@ -133,7 +133,7 @@ def _integer(features: Features, law: AffineLaw) -> SparseCodes:
 
 def _sparse_codes(matrix: CSR, integers: Int16Array, law: AffineLaw, row_scale: Float32Array | None) -> SparseCodes:
     ends = np.concatenate([[0], np.cumsum(integers, dtype=np.int64)])[matrix.indptr]
-    pattern = CSR(matrix.indptr, matrix.indices, matrix.num_cols)
+    pattern = matrix.pattern
     return SparseCodes(pattern, integers, law.scale[0], row_scale, np.diff(ends).astype(np.float32))
 
 
