@@ -60,14 +60,13 @@ def _section(name: str, record: Row) -> Section:
 
 def _split_fields(rows: list[Row], varying: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the fields that make methods, and a note on those that each data set has one value of."""
-    datasets = {row["dataset"] for row in rows}
-    own = [
-        field
-        for field in varying
-        if "dataset" in varying
-        and field != "dataset"
-        and len({(row["dataset"], repr(row["config"][field])) for row in rows}) == len(datasets)
-    ]
+
+    def is_own(field: str) -> bool:
+        readers = [row for row in rows if field not in row.get("unread", ())]
+        values = {(row["dataset"], repr(row["config"][field])) for row in readers}
+        return len(values) == len({row["dataset"] for row in readers})
+
+    own = [field for field in varying if "dataset" in varying and field != "dataset" and is_own(field)]
     names = ", ".join(field.replace("_", " ") for field in own)
     notes = [f"Each data set has values of its own, the same for all methods, of: {names}."] if own else []
     return [field for field in varying if field not in own], notes

@@ -58,6 +58,16 @@ def test_what_each_data_set_has_one_value_of_makes_no_method():
     assert "Each data set has values of its own, the same for all methods, of: num steps, propagation." in found.notes
 
 
+def test_a_field_that_some_cells_do_not_read_is_a_data_sets_own_too():
+    rows = [
+        cell(dataset, bits, 0.8, is_gradual=bits == 32 or is_gradual) | {"unread": ["is_gradual"] if bits == 32 else []}
+        for dataset, is_gradual in (("Cora", True), ("Photo", False))
+        for bits in (32, 2)
+    ]
+    found = section(comparison(rows, ["dataset", "is_gradual", "num_bits"]))
+    assert found.tables[0].columns == ("", "FP32", "INT2")
+
+
 def test_an_ablation_names_what_each_line_leaves_out():
     full = cell("Cora", 32, 0.83, coding="auto", is_gradual=True) | {"unread": ["coding", "is_gradual"]}
     low = [
