@@ -203,11 +203,11 @@ void compare_gemm(Random& random, const char* family, const Case& c, const GemmS
     args.has_vnni = has_vnni;
     args.epilogue = epilogue;
     const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
-    AlignedMemory panel(gemm_panel_bytes(args)), scratch(kNumParts * scratch_bytes), row_sums(num_rows * 4);
+    AlignedMemory panel(gemm_panel_bytes(args)), scratch(kNumParts * scratch_bytes), row_sums(args.num_rows * 4);
     gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
     args.panel = static_cast<const uint8_t*>(panel.data());
     args.row_sums = static_cast<float*>(row_sums.data());
-    run_split(num_rows, [&](int part, int64_t begin, int64_t end) {
+    run_split(args.num_rows, [&](int part, int64_t begin, int64_t end) {
       kernels.gemm(args, static_cast<uint8_t*>(scratch.data()) + part * scratch_bytes, begin, end);
     });
   };
