@@ -135,7 +135,7 @@ class ProductCase {
     if (variant % 3) e_.col_term = channel(-unit, 0.0f);
     if (variant % 3 == 1) e_.col_bias = channel(-1.0f, 1.0f);
     e_.has_relu = variant & 2;
-    // A factor that is negative, and one row that is: no table.
+    // Factors of either sign, or factors of rows: no table.
     if (variant % 11 == 0) e_.col_scale = channel(-unit, unit);
     if (variant % 13 == 0) e_.row_scale = keep(float_vector(random_, num_rows, 0.5f, 1.0f));
     Law& law = e_.output;

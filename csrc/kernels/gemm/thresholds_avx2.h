@@ -59,8 +59,7 @@ class ProductThresholdsAvx2 {
   // Whether the epilogue of this product can be tabulated, and rows are many enough to fill a slot for.
   static bool fits(const GemmArgs& args, int64_t num_rows) {
     const Epilogue& e = args.epilogue;
-    const int largest = ((1 << args.source_bits) - 1) * ((1 << args.weight_bits) - 1);
-    if (num_rows < kMinRows || gemm_layout(args) != GemmLayout::lookup || args.depth * largest >= INT16_MAX) return false;
+    if (num_rows < kMinRows || gemm_layout(args) != GemmLayout::lookup || largest_sum(args) >= INT16_MAX) return false;
     if (!e.col_scale || e.num_channels <= kBlock || e.output.num_bits < 1 || e.output.num_bits > 2) return false;
     if (e.num_terms || e.row_scale || e.output_row_scale || e.aggregate.num_bits) return false;
     if (e.col_term && e.row_term) return false;
@@ -72,7 +71,7 @@ class ProductThresholdsAvx2 {
       : e_(args.epilogue),
         width_(gemm_sums_stride(args)),
         num_thresholds_((1 << args.epilogue.output.num_bits) - 1),
-        largest_(static_cast<int32_t>(args.depth * ((1 << args.source_bits) - 1) * ((1 << args.weight_bits) - 1))),
+        largest_(static_cast<int32_t>(largest_sum(args))),
         slots_(static_cast<Slot*>(memory)),
         least_(reinterpret_cast<float*>(slots_ + kGemmSlots)),
         sums_(reinterpret_cast<int32_t*>(least_ + num_thresholds_ * width_)),
@@ -112,6 +111,10 @@ class ProductThresholdsAvx2 {
   };
   static_assert(sizeof(Slot) == kGemmSlotBytes, "gemm_threshold_bytes counts them");
 
+  static int64_t largest_sum(const GemmArgs& args) {
+    return args.depth * ((1 << args.source_bits) - 1) * ((1 << args.weight_bits) - 1);
+  }
+
   // Far from where a float overflows: sums and row sums are below 2^20.
   static bool is_moderate(const float* values, int64_t count) {
     return !values || std::all_of(values, values + count, [](float value) { return std::fabs(value) < 1e15f; });
@@ -137,14 +140,10 @@ class ProductThresholdsAvx2 {
     const int64_t index = row_sum % kGemmSlots;
     Slot& slot = slots_[index];
     if (slot.met == 0) slot.row_sum = row_sum;
-    if (slot.row_sum != row_sum || slot.met == kRefused) return nullptr;
+    if (slot.row_sum != row_sum) return nullptr;
     int16_t* table = tables_ + index * num_thresholds_ * width_;
-    if (slot.met != kReady) {
-      if (++slot.met < kEnough) return nullptr;
-      slot.met = fill(static_cast<float>(row_sum), table) ? kReady : kRefused;
-      if (slot.met == kRefused) return nullptr;
-    }
-    return table;
+    if (slot.met >= 0 && ++slot.met == kEnough) slot.met = fill(static_cast<float>(row_sum), table) ? kReady : kRefused;
+    return slot.met == kReady ? table : nullptr;
   }
 
   // The epilogue of eight sums up to its law.
@@ -168,7 +167,8 @@ class ProductThresholdsAvx2 {
   // False when a guess is far off: the float path does the rows of that sum.
   __attribute__((noinline)) bool fill(float row_sum, int16_t* table) const {
     const __m256 row_term = _mm256_set1_ps(row_sum);
-    const __m256i none = _mm256_setzero_si256(), ones = _mm256_set1_epi32(-1), largest = _mm256_set1_epi32(largest_);
+    const __m256i zero = _mm256_setzero_si256(), minus_one = _mm256_set1_epi32(-1);
+    const __m256i largest = _mm256_set1_epi32(largest_);
     for (int t = 0; t < num_thresholds_; ++t, table += width_)
       for (int64_t c = 0; c < (e_.num_channels + 7) / 8 * 8; c += 8) {
         const __m256 least = _mm256_loadu_ps(least_ + t * width_ + c);
@@ -178,16 +178,16 @@ class ProductThresholdsAvx2 {
         __m256i sums = guess(least, row_term, c);
         int moves = 0;
         for (;; ++moves) {
-          const __m256i before = _mm256_add_epi32(sums, ones);
+          const __m256i before = _mm256_add_epi32(sums, minus_one);
           const __m256i is_low = _mm256_andnot_si256(
-              _mm256_or_si256(_mm256_cmpgt_epi32(sums, largest), reaches(sums)), ones);
-          const __m256i is_high = _mm256_and_si256(_mm256_cmpgt_epi32(sums, none), reaches(before));
-          if (_mm256_testz_si256(_mm256_or_si256(is_low, is_high), ones)) break;
+              _mm256_or_si256(_mm256_cmpgt_epi32(sums, largest), reaches(sums)), minus_one);
+          const __m256i is_high = _mm256_and_si256(_mm256_cmpgt_epi32(sums, zero), reaches(before));
+          if (_mm256_testz_si256(_mm256_or_si256(is_low, is_high), minus_one)) break;
           if (moves == kMaxMoves) return false;
           sums = _mm256_add_epi32(_mm256_sub_epi32(sums, is_low), is_high);
         }
         alignas(32) int32_t below[8];
-        _mm256_store_si256(reinterpret_cast<__m256i*>(below), _mm256_add_epi32(sums, ones));
+        _mm256_store_si256(reinterpret_cast<__m256i*>(below), _mm256_add_epi32(sums, minus_one));
         int16_t* even = table + c / kBlock * kBlock + c % kBlock / 2;
         for (int i = 0; i < 8; ++i) even[i / 2 + i % 2 * (kBlock / 2)] = static_cast<int16_t>(below[i]);
       }
