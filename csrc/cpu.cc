@@ -22,6 +22,7 @@ struct CpuFeatures {
   bool has_avx2 = false;
   bool has_avx512 = false;  // F, BW, VL, DQ
   bool has_vnni = false;
+  bool has_vbmi = false;
 
   CpuFeatures() {
     uint32_t eax, ebx, ecx, edx;
@@ -32,6 +33,7 @@ struct CpuFeatures {
     constexpr uint32_t kAvx512Bits = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
     has_avx512 = has_avx2 && (ebx & kAvx512Bits) == kAvx512Bits && (xcr0 & 0xe0) == 0xe0;
     has_vnni = has_avx512 && (ecx & bit_AVX512VNNI) != 0;
+    has_vbmi = has_avx512 && (ecx & bit_AVX512VBMI) != 0;
   }
 };
 
@@ -63,14 +65,15 @@ const char* isa_name(Isa isa) {
 
 bool isa_available(Isa isa) { return detect(isa); }
 
-bool cpu_has_vnni() {
 #if defined(SMOOTHBIT_EMULATE)
-  return true;
+bool cpu_has_vnni() { return true; }
+bool cpu_has_vbmi() { return true; }
 #elif defined(__x86_64__)
-  return cpu_features().has_vnni;
+bool cpu_has_vnni() { return cpu_features().has_vnni; }
+bool cpu_has_vbmi() { return cpu_features().has_vbmi; }
 #else
-  return false;
+bool cpu_has_vnni() { return false; }
+bool cpu_has_vbmi() { return false; }
 #endif
-}
 
 }  // namespace smoothbit

@@ -31,13 +31,22 @@ int code_of(const Epilogue& e, const RowFactors& factors, int32_t sum, int codes
       quantize_serial(epilogue_of_terms_serial(e, y, terms, factors.output_row_scale), e.output, 0));
 }
 
+// Row of threshold T(t + 1) in the order of a search: after the level of the lowest set bit of t + 1, the bits
+// above it, reversed.
+int search_row(int t, int num_bits) {
+  const int lowest = __builtin_ctz(static_cast<unsigned>(t + 1)), level = num_bits - 1 - lowest;
+  int row = 1 << level;
+  for (int bit = 0; bit < level; ++bit) row += ((t + 1) >> (num_bits - 1 - bit) & 1) << bit;
+  return row - 1;
+}
+
 }  // namespace
 
 ThresholdCache::ThresholdCache(int num_bits) : num_bits_(num_bits) {
   const int64_t num_tables = max_length(num_bits) + 1;
   const int64_t table_bytes = ((1 << num_bits) - 1) * ThresholdTable::kLanes;
   tables_.reset(new ThresholdTable[static_cast<size_t>(num_tables)]);
-  lanes_.reset(new int8_t[static_cast<size_t>(num_tables * table_bytes + ThresholdTable::kLanes)]);
+  lanes_.reset(new int8_t[static_cast<size_t>(num_tables * table_bytes + ThresholdTable::kLanes + 64)]);
   const uintptr_t address = reinterpret_cast<uintptr_t>(lanes_.get());
   int8_t* at = lanes_.get() + (ThresholdTable::kLanes - address % ThresholdTable::kLanes) % ThresholdTable::kLanes;
   for (int64_t length = 0; length < num_tables; ++length) tables_[length].at = at + length * table_bytes;
@@ -50,8 +59,9 @@ bool ThresholdCache::fill(const Epilogue& e, int64_t length, ThresholdTable& tab
   const int num_combinations = 1 << (num_bits_ * e.num_terms);
   const auto set = [&](int threshold, int codes, int sum) {
     // Combinations that do not occur repeat the others, so that stray bits of an index do no harm.
+    const int lanes = search_row(threshold, num_bits_) * ThresholdTable::kLanes;
     for (int c = codes; c < ThresholdTable::kLanes; c += num_combinations)
-      table.at[threshold * ThresholdTable::kLanes + c] = static_cast<int8_t>(sum - 1 - ThresholdTable::kBias);
+      table.at[lanes + c] = static_cast<int8_t>(sum - 1 - ThresholdTable::kBias);
   };
   for (int codes = 0; codes < num_combinations; ++codes) {
     int reached = 0;

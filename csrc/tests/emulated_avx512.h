@@ -5,6 +5,7 @@
 #define SIMDE_ENABLE_NATIVE_ALIASES
 #include <simde/x86/avx512.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -13,6 +14,7 @@
 #define _MM_FROUND_NO_EXC SIMDE_MM_FROUND_NO_EXC
 #endif
 
+using __mmask8 = simde__mmask8;
 using __mmask16 = simde__mmask16;
 using __mmask32 = simde__mmask32;
 using __mmask64 = simde__mmask64;
@@ -41,6 +43,15 @@ ToRegister convert(FromRegister from) {
   return result.value();
 }
 
+// A bit for each lane in which a and b differ.
+template <class Lane>
+uint64_t differences(__m512i a, __m512i b) {
+  const Lanes<Lane, __m512i> x(a), y(b);
+  uint64_t mask = 0;
+  for (int i = 0; i < x.kCount; ++i) mask |= uint64_t{x.lane[i] != y.lane[i]} << i;
+  return mask;
+}
+
 // Touches only the lanes under the mask, as the instruction does: a guard page behind them stays untouched.
 template <class Lane, class Register>
 Register masked_load(uint64_t mask, const void* from) {
@@ -67,6 +78,26 @@ inline __m512i _mm512_madd_epi16(__m512i a, __m512i b) {
   return result.value();
 }
 
+inline __mmask64 _mm512_cmpneq_epi8_mask(__m512i a, __m512i b) { return emulated::differences<int8_t>(a, b); }
+inline __mmask8 _mm512_cmpneq_epi64_mask(__m512i a, __m512i b) {
+  return static_cast<__mmask8>(emulated::differences<int64_t>(a, b));
+}
+
+// 128-bit parts: two of a, then two of b.
+inline __m512i _mm512_shuffle_i64x2(__m512i a, __m512i b, int parts) {
+  const emulated::Lanes<int64_t, __m512i> x(a), y(b);
+  emulated::Lanes<int64_t, __m512i> result;
+  for (int i = 0; i < 8; ++i) result.lane[i] = (i < 4 ? x : y).lane[2 * (parts >> (i / 2 * 2) & 3) + i % 2];
+  return result.value();
+}
+
+// Rounds half to even, as the default mode of MXCSR does; callers stay within int32.
+inline __m512i _mm512_cvtps_epi32(__m512 a) {
+  const emulated::Lanes<float, __m512> source(a);
+  emulated::Lanes<int32_t, __m512i> result;
+  for (int i = 0; i < 16; ++i) result.lane[i] = static_cast<int32_t>(std::nearbyint(source.lane[i]));
+  return result.value();
+}
 inline __m128i _mm512_cvtepi32_epi8(__m512i a) { return emulated::convert<int8_t, __m128i, int32_t>(a); }
 inline __m256i _mm512_cvtepi32_epi16(__m512i a) { return emulated::convert<int16_t, __m256i, int32_t>(a); }
 inline __m512i _mm512_cvtepu8_epi32(__m128i a) { return emulated::convert<int32_t, __m512i, uint8_t>(a); }

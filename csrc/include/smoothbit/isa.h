@@ -16,4 +16,7 @@ bool isa_available(Isa isa);
 // Byte dot products of AVX-512 (VNNI), which not every CPU with Isa::avx512 has.
 bool cpu_has_vnni();
 
+// Byte permutations of a whole register (VBMI), likewise.
+bool cpu_has_vbmi();
+
 }  // namespace smoothbit

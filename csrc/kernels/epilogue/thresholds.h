@@ -30,13 +30,17 @@ struct RowFactors {
   float term_row_scales[kMaxTabulatedTerms] = {};
 };
 
-// Lane c of row t of `at` is T(t+1, c) - 1 - 127: a sum minus 127, as a signed byte, is greater exactly when the
-// sum reaches the threshold. c = code of term 0 + 2^b * code of term 1.
+// Lane c of the row of T(t, c) in `at` is T(t, c) - 1 - 127: a sum minus 127, as a signed byte, is greater exactly when
+// the sum reaches the threshold. c = code of term 0 + 2^b * code of term 1. Rows stand in the order of a search, level
+// after level; in a level, the row of a threshold is the outcomes of the levels before, the first one lowest:
+//
+//     2 bits   T2 | T1 T3
+//     4 bits   T8 | T4 T12 | T2 T10 T6 T14 | T1 T9 T5 T13 T3 T11 T7 T15
 struct ThresholdTable {
   static constexpr int kBias = 127;
   static constexpr int kLanes = 16;
 
-  int8_t* at = nullptr;  // [2^b - 1, kLanes], aligned to kLanes
+  int8_t* at = nullptr;  // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from any of them can be read
   RowFactors factors;
   std::atomic<int32_t> state{0};  // rows met without a table; kReady; kRefused
 };
@@ -64,11 +68,17 @@ class ThresholdCache {
   // Table of a row of 1 <= length <= max_length, or null: take the float path. Tables are worth their making
   // only for lengths that are met often, so the first rows of a length get none.
   const ThresholdTable* find(const Epilogue& e, int64_t row, int64_t length) {
-    ThresholdTable& table = tables_[length];
-    const int32_t state = table.state.load(std::memory_order_acquire);
-    const auto is_equal = [row](const float* values, float value) { return !values || values[row] == value; };
-    if (state == kReady) return has_factors(table, e, is_equal) ? &table : nullptr;
+    const int32_t state = tables_[length].state.load(std::memory_order_acquire);
+    if (state == kReady) return find_ready(e, row, length);
     return state == kRefused ? nullptr : count(e, row, length);
+  }
+
+  // The same, but never makes one.
+  SMOOTHBIT_INLINE const ThresholdTable* find_ready(const Epilogue& e, int64_t row, int64_t length) const {
+    const ThresholdTable& table = tables_[length];
+    if (table.state.load(std::memory_order_acquire) != kReady) return nullptr;
+    const auto is_equal = [row](const float* values, float value) { return !values || values[row] == value; };
+    return has_factors(table, e, is_equal) ? &table : nullptr;
   }
 
   // Whether rows have the factors of the table: are_equal(values, value) compares an array of one for each node, or null.

@@ -48,8 +48,8 @@ SMOOTHBIT_INLINE __m256i add_codes_avx2(__m256i sums_u64x4, __m256i codes_u8x32)
   return _mm256_add_epi64(sums_u64x4, _mm256_sad_epu8(codes_u8x32, _mm256_setzero_si256()));
 }
 
-// Takes codes in bytes, in order, and stores them for a layout.
-template <GemmLayout kLayout>
+// Takes codes in bytes, in order, and stores them for a layout; dot products of bytes (VNNI) need no row products.
+template <GemmLayout kLayout, bool kHasProducts = true>
 struct StoreAvx2 {
   uint8_t* out;
   RowSumsAvx2& sums;
@@ -57,7 +57,10 @@ struct StoreAvx2 {
 
   SMOOTHBIT_INLINE void operator()(__m256i codes_u8x32) {
     sums.codes_u64x4 = add_codes_avx2(sums.codes_u64x4, codes_u8x32);
-    if constexpr (kLayout == GemmLayout::bytes) {
+    if constexpr (!kHasProducts) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), codes_u8x32);
+      out += 32;
+    } else if constexpr (kLayout == GemmLayout::bytes) {
       const __m256i lowered_i8x32 = _mm256_add_epi8(codes_u8x32, zero_codes);
       _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), lowered_i8x32);
       // Upper lanes of 32 bits meet zero.
@@ -114,7 +117,7 @@ SMOOTHBIT_INLINE void unpack_bytes_avx2(const uint8_t* packed, int64_t depth, St
   split_codes_avx2<kWidth, 8>(_mm256_set_epi64x(word(3), word(2), word(1), word(0)), store);
 }
 
-template <GemmLayout kLayout, int kBits>
+template <GemmLayout kLayout, int kBits, bool kHasProducts = true>
 __attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int64_t depth, uint64_t zero_codes,
                                                       uint8_t* codes) {
   RowSumsAvx2 sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
@@ -122,7 +125,7 @@ __attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int
     StoreNibblesAvx2<kBits> store{codes, sums};
     unpack_bytes_avx2<kBits, 4>(packed, depth, store);
   } else {
-    StoreAvx2<kLayout> store{codes, sums, _mm256_set1_epi64x(static_cast<int64_t>(zero_codes))};
+    StoreAvx2<kLayout, kHasProducts> store{codes, sums, _mm256_set1_epi64x(static_cast<int64_t>(zero_codes))};
     unpack_bytes_avx2<kBits, kBits>(packed, depth, store);
   }
   const __m128i codes_u64x2 =
@@ -137,13 +140,13 @@ __attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int
 
 using UnpackRowAvx2 = GemmRowSums (*)(const uint8_t*, int64_t, uint64_t, uint8_t*);
 
-template <GemmLayout kLayout>
+template <GemmLayout kLayout, bool kHasProducts = true>
 UnpackRowAvx2 choose_unpack_avx2(int bits) {
   switch (bits) {
-    case 1: return unpack_row_avx2<kLayout, 1>;
-    case 2: return unpack_row_avx2<kLayout, 2>;
-    case 4: return unpack_row_avx2<kLayout, 4>;
-    default: return unpack_row_avx2<kLayout, 8>;
+    case 1: return unpack_row_avx2<kLayout, 1, kHasProducts>;
+    case 2: return unpack_row_avx2<kLayout, 2, kHasProducts>;
+    case 4: return unpack_row_avx2<kLayout, 4, kHasProducts>;
+    default: return unpack_row_avx2<kLayout, 8, kHasProducts>;
   }
 }
 
@@ -151,7 +154,9 @@ UnpackRowAvx2 choose_unpack_avx2(const GemmArgs& args) {
   switch (gemm_layout(args)) {
     case GemmLayout::lookup:
       return args.source_bits == 2 ? unpack_row_avx2<GemmLayout::lookup, 2> : unpack_row_avx2<GemmLayout::lookup, 1>;
-    case GemmLayout::bytes: return choose_unpack_avx2<GemmLayout::bytes>(args.source_bits);
+    case GemmLayout::bytes:
+      return args.has_vnni ? choose_unpack_avx2<GemmLayout::bytes, false>(args.source_bits)
+                           : choose_unpack_avx2<GemmLayout::bytes>(args.source_bits);
     default: return choose_unpack_avx2<GemmLayout::words>(args.source_bits);
   }
 }

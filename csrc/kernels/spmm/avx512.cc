@@ -1,316 +1,626 @@
-// spmm, AVX-512. Planes, bounds and order as in the AVX2 file, with 64-byte registers:
+// spmm, AVX-512 with VBMI, of 2-, 4- and 8-bit rows whose channels share one law; all else takes the AVX2 kernel.
 //
-//     slots 1   64 bytes of one source row, 1 to 4 registers a row
-//     slots 2   32 bytes (or fewer) of two source rows
-//     slots 4   16 bytes (or fewer) of four source rows
+// A register of 64 bytes holds kParts rows of 16, 32 or 64 bytes:
 //
-// Masked loads read exactly the bytes of a row, so there is one path for every stride and length.
+//     neighbours   kParts rows of one length (a graph in degree order has long runs of them), one entry of each at a
+//                  time, so that part p of every plane (planes_avx512.h) is that of row p.
+//     one row      kParts entries of it at a time; the last ones under a mask, so that the only branch is the end
+//                  of the loop. Its planes end up side by side: part p of register j is plane kParts * j + p, and the
+//                  epilogue takes all of them at once.
+//
+// The epilogue of a sum that has a table (epilogue/thresholds.h) is a search: at 4 bits four steps, each a byte
+// permutation that brings the threshold of the half that is left, and a comparison. Without a table it is float
+// arithmetic on 32-bit lanes cut from the planes by shifts: lane i of dword i of the row, never in channel order.
 #if defined(__x86_64__)
 #include <algorithm>
 
-#include "../epilogue/avx512.h"
-#include "narrow.h"
+#include "../epilogue/simple_avx512.h"
+#include "../epilogue/thresholds.h"
 #include "planar.h"
+#include "planes_avx512.h"
+#include "smoothbit/isa.h"
 #include "smoothbit/spmm.h"
 
-SMOOTHBIT_BEGIN_AVX512
+namespace smoothbit {
+void spmm_u2_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
+void spmm_u4_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
+void spmm_u8_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
+}  // namespace smoothbit
+
+SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
-template <int kBits>
-struct Width {
-  static constexpr int kPlanes = kBits == 8 ? 2 : 8 / kBits;
-  static constexpr int64_t kFlushRows = kBits == 1 ? 255 : kBits == 2 ? 85 : kBits == 4 ? 17 : 257;
-  using Sum = std::conditional_t<kBits == 8, uint16_t, uint8_t>;
-};
+SMOOTHBIT_INLINE __m512i load_64(const void* from) { return _mm512_loadu_si512(from); }
+SMOOTHBIT_INLINE __m256i load_32(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
+SMOOTHBIT_INLINE __m128i load_16(const void* from) { return _mm_loadu_si128(static_cast<const __m128i*>(from)); }
 
-struct Rows {
-  const uint8_t* base;  // source + first byte of the block
-  int64_t stride;
-  const int32_t* indices;
-  int64_t prefetch_end;
-  int64_t bytes;  // of the block
+template <int kParts>
+constexpr int64_t kPartBytes = 64 / kParts;
 
-  const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
-  void prefetch(int64_t entry) const {
-    entry += bytes > 64 ? kGatherAhead / 2 : kGatherAhead;
-    if (entry >= prefetch_end) return;
-    const uint8_t* row = at(entry);
-    for (int64_t i = 0; i < bytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
-  }
-};
-
-template <int kBits>
-SMOOTHBIT_INLINE __m512i add_lanes(__m512i a, __m512i b) {
-  return kBits == 8 ? _mm512_add_epi16(a, b) : _mm512_add_epi8(a, b);
-}
-
-template <int kBits>
-SMOOTHBIT_INLINE void add_planes(__m512i x, __m512i acc[Width<kBits>::kPlanes]) {
-  acc[0] = add_lanes<kBits>(acc[0], x);
-  for (int k = 1; k < Width<kBits>::kPlanes; ++k) {
-    __m512i shifted = _mm512_srli_epi16(x, k * kBits);
-    if constexpr (kBits < 8)
-      shifted = _mm512_and_si512(shifted, _mm512_set1_epi8(static_cast<char>(0xff >> (k * kBits))));
-    acc[k] = add_lanes<kBits>(acc[k], shifted);
-  }
-}
-
-template <int kBits>
-SMOOTHBIT_INLINE void split_planes(__m512i acc[Width<kBits>::kPlanes]) {
-  for (int k = 0; k + 1 < Width<kBits>::kPlanes; ++k) {
-    __m512i upper = _mm512_slli_epi16(acc[k + 1], kBits);
-    if constexpr (kBits < 8) {
-      upper = _mm512_and_si512(upper, _mm512_set1_epi8(static_cast<char>(0xff << kBits)));
-      acc[k] = _mm512_sub_epi8(acc[k], upper);
-    } else {
-      acc[k] = _mm512_sub_epi16(acc[k], upper);
-    }
-  }
-}
-
-// Planes -> natural order: 128-bit lane l of acc[q] then holds channels of bytes 16l .. 16l + 15.
-template <int kBits>
-SMOOTHBIT_INLINE void interleave(__m512i acc[Width<kBits>::kPlanes]) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  __m512i pairs[kPlanes];
-  for (int i = 0; i < kPlanes; i += 2) {
-    if constexpr (kBits == 8) {
-      pairs[i] = _mm512_unpacklo_epi16(acc[i], acc[i + 1]);
-      pairs[i + 1] = _mm512_unpackhi_epi16(acc[i], acc[i + 1]);
-    } else {
-      pairs[i] = _mm512_unpacklo_epi8(acc[i], acc[i + 1]);
-      pairs[i + 1] = _mm512_unpackhi_epi8(acc[i], acc[i + 1]);
-    }
-  }
-  if constexpr (kPlanes == 2) {
-    for (int i = 0; i < 2; ++i) acc[i] = pairs[i];
+// kParts rows of kPartBytes, `at(p)` each.
+template <int kParts, class At>
+SMOOTHBIT_INLINE __m512i join_rows(const At& at) {
+  if constexpr (kParts == 1) {
+    return load_64(at(0));
+  } else if constexpr (kParts == 2) {
+    return _mm512_inserti64x4(_mm512_castsi256_si512(load_32(at(0))), load_32(at(1)), 1);
   } else {
-    __m512i quads[kPlanes];
-    for (int i = 0; i < kPlanes; i += 4)
-      for (int j = 0; j < 2; ++j) {
-        quads[i + 2 * j] = _mm512_unpacklo_epi16(pairs[i + j], pairs[i + 2 + j]);
-        quads[i + 2 * j + 1] = _mm512_unpackhi_epi16(pairs[i + j], pairs[i + 2 + j]);
-      }
-    if constexpr (kPlanes == 4) {
-      for (int i = 0; i < 4; ++i) acc[i] = quads[i];
+    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(at(0))), load_16(at(1)), 1);
+    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(load_16(at(2))), load_16(at(3)), 1);
+    return _mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1);
+  }
+}
+
+// The same row in every part.
+template <int kParts>
+SMOOTHBIT_INLINE __m512i repeat_row(const uint8_t* row) {
+  if constexpr (kParts == 1) return load_64(row);
+  else if constexpr (kParts == 2) return _mm512_broadcast_i64x4(load_32(row));
+  else return _mm512_broadcast_i32x4(load_16(row));
+}
+
+// Stores the union of the parts.
+template <int kParts>
+SMOOTHBIT_INLINE void store_union(uint8_t* out, __m512i x, __m512i valid) {
+  x = _mm512_and_si512(x, valid);
+  if constexpr (kParts == 1) {
+    _mm512_storeu_si512(out, x);
+  } else {
+    const __m256i half = _mm256_or_si256(_mm512_castsi512_si256(x), _mm512_extracti64x4_epi64(x, 1));
+    if constexpr (kParts == 2)
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), half);
+    else
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
+                       _mm_or_si128(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1)));
+  }
+}
+
+// Part p goes to out + p * stride.
+template <int kParts>
+SMOOTHBIT_INLINE void store_parts(__m512i x, uint8_t* out, int64_t stride) {
+  const auto store_16 = [](uint8_t* to, __m128i part) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), part); };
+  if (kParts == 1 || stride == kPartBytes<kParts>) {
+    _mm512_storeu_si512(out, x);
+  } else if constexpr (kParts == 2) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + stride), _mm512_extracti64x4_epi64(x, 1));
+  } else {
+    store_16(out, _mm512_castsi512_si128(x));
+    store_16(out + stride, _mm512_extracti32x4_epi32(x, 1));
+    store_16(out + 2 * stride, _mm512_extracti32x4_epi32(x, 2));
+    store_16(out + 3 * stride, _mm512_extracti32x4_epi32(x, 3));
+  }
+}
+
+// The source rows, held by value so that no store makes the compiler read them again.
+template <int kParts, bool kHasPrefetch>
+struct Rows {
+  const uint8_t* source;
+  const int32_t* indices;
+  int64_t row_stride;  // kPartBytes, unless kParts is 1
+
+  SMOOTHBIT_INLINE int64_t stride() const { return kParts == 1 ? row_stride : kPartBytes<kParts>; }
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride(); }
+  template <int64_t kBytes = 64>
+  SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
+    if constexpr (kHasPrefetch) {
+      const char* row = reinterpret_cast<const char*>(at(entry + kGatherAhead * 64 / kBytes));
+      for (int64_t i = 0; i < kBytes; i += 64) _mm_prefetch(row + i, _MM_HINT_T0);
+    }
+  }
+};
+
+// What one register gathers, as planes_avx512.h wants it.
+// Entries [begin, end) of one row, the last 1 .. kParts of them first. Reads indices up to kParts - 1 past `end`.
+template <int kParts, bool kHasPrefetch>
+struct OneRow {
+  Rows<kParts, kHasPrefetch> rows;
+  int64_t begin, end, count;
+  OneRow(const Rows<kParts, kHasPrefetch>& rows, int64_t begin, int64_t end)
+      : rows(rows), begin(begin), end(end), count((end - begin + kParts - 1) / kParts) {}
+  SMOOTHBIT_INLINE __m512i part(int64_t entry) const {
+    for (int p = 0; p < kParts; ++p) rows.prefetch(entry + p);
+    return join_rows<kParts>([&](int p) { return rows.at(entry + p); });
+  }
+  SMOOTHBIT_INLINE __m512i x(int64_t i) const { return part(begin + (i - 1) * kParts); }
+  SMOOTHBIT_INLINE __m512i first() const {
+    const int64_t entry = begin + (count - 1) * kParts;
+    const __m512i last = part(entry);
+    if constexpr (kParts == 1) return last;
+    return _mm512_maskz_mov_epi64(static_cast<__mmask8>(0xff >> (8 - (end - entry) * (8 / kParts))), last);
+  }
+};
+// One entry of each of kParts neighbouring rows that have `count` entries.
+template <int kParts, bool kHasPrefetch>
+struct Neighbours {
+  Rows<kParts, kHasPrefetch> rows;
+  int64_t begin, count;
+  SMOOTHBIT_INLINE __m512i x(int64_t i) const {
+    for (int p = 0; p < kParts; ++p) rows.prefetch(begin + i * kParts + p);
+    return join_rows<kParts>([&](int p) { return rows.at(begin + p * count + i); });
+  }
+  SMOOTHBIT_INLINE __m512i first() const { return x(0); }
+};
+
+template <int kBits, int kParts>
+constexpr int kTotals = PlanesAvx512<kBits>::kPlanes / kParts;
+
+// Thresholds in the order of a search: see ThresholdTable.
+template <int kBits>
+struct Search {
+  __m512i level[kBits == 2 ? 2 : 5];
+
+  SMOOTHBIT_INLINE explicit Search(const ThresholdTable& table) {
+    level[0] = load_64(table.at);
+    level[1] = load_64(table.at + 16);
+    if constexpr (kBits == 4) {
+      level[2] = load_64(table.at + 48);
+      level[3] = load_64(table.at + 112);
+      level[4] = load_64(table.at + 176);
+    }
+  }
+  // Codes times `unit`, a power of two in each byte; `index`: codes of the terms.
+  SMOOTHBIT_INLINE __m512i codes(__m512i sums, __m512i index, __m512i unit) const {
+    if constexpr (kBits == 2) {
+      const __m512i two = _mm512_add_epi8(unit, unit);
+      __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[0]));
+      __m512i code = _mm512_maskz_mov_epi8(reached, two);
+      index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(16));
+      reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[1]));
+      return _mm512_mask_add_epi8(code, reached, code, unit);
     } else {
-      for (int j = 0; j < 4; ++j) {
-        acc[2 * j] = _mm512_unpacklo_epi32(quads[j], quads[4 + j]);
-        acc[2 * j + 1] = _mm512_unpackhi_epi32(quads[j], quads[4 + j]);
+      const __m512i two = _mm512_add_epi8(unit, unit), four = _mm512_add_epi8(two, two);
+      __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[0]));
+      __m512i code = _mm512_maskz_mov_epi8(reached, _mm512_add_epi8(four, four));
+      index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(16));
+      reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[1]));
+      code = _mm512_mask_add_epi8(code, reached, code, four);
+      index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(32));
+      reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[2]));
+      code = _mm512_mask_add_epi8(code, reached, code, two);
+      index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(64));
+      reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutex2var_epi8(level[3], index, level[4]));
+      return _mm512_mask_add_epi8(code, reached, code, unit);
+    }
+  }
+};
+
+// Constants of the parts of register j.
+template <int kBits, int kParts>
+struct Parts {
+  __m512i shift[kTotals<kBits, kParts>];  // of 16-bit lanes: bits below the codes of the part's plane
+  __m512i unit[kTotals<kBits, kParts>];   // 1 << shift in every byte
+  Parts() {
+    for (int j = 0; j < kTotals<kBits, kParts>; ++j) {
+      alignas(64) uint16_t shifts[32];
+      alignas(64) uint8_t units[64];
+      for (int i = 0; i < 64; ++i) {
+        const int plane = kParts * j + i / static_cast<int>(kPartBytes<kParts>);
+        shifts[i / 2] = static_cast<uint16_t>(kBits * plane);
+        units[i] = static_cast<uint8_t>(1 << (kBits * plane));
       }
+      shift[j] = _mm512_load_si512(shifts);
+      unit[j] = _mm512_load_si512(units);
+    }
+  }
+};
+
+constexpr int64_t kShortestRun = 4;  // of rows of one length that are not taken one by one
+
+// What does not change within a call.
+template <int kBits, int kParts, bool kHasPrefetch>
+struct Call {
+  const SpmmArgs& args;
+  const Epilogue& e;
+  bool has_tables;
+  int64_t last;         // first byte of the last register of a row
+  __m512i valid;        // bits of that register that are codes
+  __m512i zero_points;  // of the codes of a part, where they are packed
+  Rows<kParts, kHasPrefetch> rows;
+  SimpleLawAvx512<kBits> law;
+  Parts<kBits, kParts> parts;
+
+  SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
+    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
+  }
+  SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
+  SMOOTHBIT_INLINE int64_t length(int64_t row) const { return args.indptr[row + 1] - args.indptr[row]; }
+  SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
+    return kParts > 1 || byte == last ? valid : bytes_avx512(-1);
+  }
+  SMOOTHBIT_INLINE void clear_after(int64_t row) const {
+    const int64_t end = last + kPartBytes<kParts>;
+    if (end < e.out_stride) std::memset(out(row) + end, 0, static_cast<size_t>(e.out_stride - end));
+  }
+  // Whether kShortestRun rows, all there, have `length`.
+  SMOOTHBIT_INLINE bool begins_run(int64_t row, int64_t length) const {
+    const int64_t* at = args.indptr + row;
+    return _mm256_cmpneq_epi64_mask(_mm256_sub_epi64(load_32(at + 1), load_32(at)), _mm256_set1_epi64x(length)) == 0;
+  }
+  // Rows from `row` on that have its length, at most up to `end`.
+  SMOOTHBIT_INLINE int64_t run(int64_t row, int64_t end) const {
+    const int64_t* indptr = args.indptr;
+    const __m512i count = _mm512_set1_epi64(length(row));
+    int64_t next = row + 1;
+    for (; next + 8 <= end; next += 8) {
+      const __m512i lengths = _mm512_sub_epi64(load_64(indptr + next + 1), load_64(indptr + next));
+      const unsigned others = _mm512_cmpneq_epi64_mask(lengths, count);
+      if (others) return next - row + __builtin_ctz(others);
+    }
+    while (next < end && length(next) == length(row)) ++next;
+    return next - row;
+  }
+  // Whether rows [row, end) have the factors of the table.
+  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t row, int64_t end) const {
+    return ThresholdCache::has_factors(table, e, [row, end](const float* values, float value) {
+      int64_t i = row;
+      for (; values && i + 16 <= end; i += 16)
+        if (_mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), _mm512_set1_ps(value), _CMP_NEQ_UQ)) return false;
+      for (; values && i < end; ++i)
+        if (!(values[i] == value)) return false;
+      return true;
+    });
+  }
+};
+
+// Codes of the terms, `kTerms` registers of packed codes, at the bit that `shift` brings down.
+template <int kBits, int kTerms, class Shift>
+SMOOTHBIT_INLINE __m512i term_index(const __m512i terms[2], const Shift& shift) {
+  const __m512i mask = bytes_avx512((1 << kBits) - 1);
+  if constexpr (kTerms == 0) return _mm512_setzero_si512();
+  const __m512i first = _mm512_and_si512(shift(terms[0]), mask);
+  if constexpr (kTerms < 2) return first;
+  const __m512i second = _mm512_and_si512(shift(terms[1]), mask);
+  return _mm512_or_si512(first, _mm512_slli_epi16(second, kBits));
+}
+
+// Shifts of 16-bit lanes.
+template <int kShift>
+struct ShiftRight {
+  SMOOTHBIT_INLINE __m512i operator()(__m512i x) const { return _mm512_srli_epi16(x, kShift); }
+};
+struct ShiftRightBy {
+  __m512i counts;
+  SMOOTHBIT_INLINE __m512i operator()(__m512i x) const { return _mm512_srlv_epi16(x, counts); }
+};
+
+// Totals of one row -> packed output codes of every part, from register j on.
+template <int kBits, int kTerms, int kParts, int j = 0>
+SMOOTHBIT_INLINE __m512i pack_totals(const Search<kBits>& search, const Parts<kBits, kParts>& parts,
+                                     const __m512i* totals, const __m512i terms[2]) {
+  const __m512i index = term_index<kBits, kTerms>(terms, ShiftRightBy{parts.shift[j]});
+  const __m512i sums = _mm512_sub_epi8(totals[j], bytes_avx512(ThresholdTable::kBias));
+  const __m512i codes = search.codes(sums, index, parts.unit[j]);
+  if constexpr (j + 1 == kTotals<kBits, kParts>) {
+    return codes;
+  } else {
+    const __m512i next = pack_totals<kBits, kTerms, kParts, j + 1>(search, parts, totals, terms);
+    return _mm512_or_si512(codes, next);
+  }
+}
+
+// Plane sums of kParts rows -> packed output codes, from plane k on.
+template <int kBits, int kTerms, int k = 0>
+SMOOTHBIT_INLINE __m512i pack_planes(const Search<kBits>& search, const __m512i* planes, const __m512i terms[2]) {
+  const __m512i index = term_index<kBits, kTerms>(terms, ShiftRight<k * kBits>());
+  const __m512i codes = search.codes(planes[k], index, bytes_avx512(1 << (k * kBits)));
+  if constexpr (k + 1 == 8 / kBits) {
+    return codes;
+  } else {
+    const __m512i next = pack_planes<kBits, kTerms, k + 1>(search, planes, terms);
+    return _mm512_or_si512(codes, next);
+  }
+}
+
+// One row that has a table.
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
+SMOOTHBIT_INLINE void search_row(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable& table,
+                                 int64_t row) {
+  const Search<kBits> search(table);
+  OneRow<kParts, kHasPrefetch> list(call.rows, call.args.indptr[row], call.args.indptr[row + 1]);
+  for (int64_t byte = 0; byte <= call.last; byte += 64, list.rows.source += 64) {
+    PlanesAvx512<kBits> sums;
+    sums.start();
+    sums.add(list);
+    sums.split();
+    __m512i totals[kTotals<kBits, kParts>], terms[2];
+    join_parts_avx512<kBits, kParts>(sums, totals);
+    for (int t = 0; t < kTerms; ++t) terms[t] = repeat_row<kParts>(call.term(t, row) + byte);
+    const __m512i codes = pack_totals<kBits, kTerms>(search, call.parts, totals, terms);
+    store_union<kParts>(call.out(row) + byte, codes, call.valid_at(byte));
+  }
+  call.clear_after(row);
+}
+
+// Rows [row, end), a multiple of kParts, of one length and with the factors of `table`; kParts is not 1.
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasPrefetch>& call,
+                                                 const ThresholdTable& table, int64_t row, int64_t end) {
+  const Search<kBits> search(table);
+  const int64_t out_stride = call.e.out_stride;
+  const __m512i valid = call.valid;
+  const bool has_padding = kPartBytes<kParts> < out_stride;
+  uint8_t* out = call.out(row);
+  Neighbours<kParts, kHasPrefetch> list{call.rows, call.args.indptr[row], call.length(row)};
+  for (; row < end; row += kParts, list.begin += kParts * list.count, out += kParts * out_stride) {
+    PlanesAvx512<kBits> sums;
+    sums.start(-ThresholdTable::kBias);
+    sums.add(list);
+    sums.split();
+    __m512i terms[2];
+    for (int t = 0; t < kTerms; ++t) terms[t] = join_rows<kParts>([&](int p) { return call.term(t, row + p); });
+    const __m512i codes = pack_planes<kBits, kTerms>(search, sums.plane, terms);
+    store_parts<kParts>(_mm512_and_si512(codes, valid), out, out_stride);
+    if (has_padding)
+      for (int p = 0; p < kParts; ++p) call.clear_after(row + p);
+  }
+}
+
+// One row by float arithmetic: dword i of a register of totals holds kFields fields of the row's dword i.
+template <int kBits, int kParts>
+class FloatRow {
+ public:
+  using Law = SimpleLawAvx512<kBits>;
+  static constexpr int kWidth = kBits == 8 ? 16 : 8;  // bits of a field
+  static constexpr int kFields = 32 / kWidth;
+  static constexpr int kVectors = kTotals<kBits, kParts> * kFields;
+
+  // Sums of `total` as int32, vector after vector.
+  template <int v = 0>
+  static SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[kVectors]) {
+    constexpr int kShift = v % kFields * kWidth;
+    __m512i x = total[v / kFields];
+    if constexpr (kShift > 0) x = _mm512_srli_epi32(x, kShift);
+    if constexpr (kShift + kWidth < 32) x = _mm512_and_si512(x, _mm512_set1_epi32((1 << kWidth) - 1));
+    sums[v] = x;
+    if constexpr (v + 1 < kVectors) widen<v + 1>(total, sums);
+  }
+
+  // One code in the place of every channel of a part.
+  template <int v = 0>
+  static SMOOTHBIT_INLINE __m512i repeat(int code) {
+    const __m512i codes = shift_left<v>(_mm512_set1_epi32(code));
+    if constexpr (v + 1 < kVectors) return _mm512_add_epi32(codes, repeat<v + 1>(code));
+    else return codes;
+  }
+
+  // The packed codes of the vectors from v on; `codes` is the row's register of packed term codes.
+  template <bool kHasTerm, int v = 0>
+  static SMOOTHBIT_INLINE __m512i pack(const Law& law, const typename Law::Row& row, const __m512i sums[kVectors],
+                                       __m512i codes, __m512i packed) {
+    const __m512i code = law.template code<kHasTerm>(row, sums[v], shift_right<v>(codes));
+    packed = _mm512_add_epi32(packed, shift_left<v>(code));
+    if constexpr (v + 1 < kVectors) return pack<kHasTerm, v + 1>(law, row, sums, codes, packed);
+    else return packed;
+  }
+
+ private:
+  // By the bits below the channel of vector v in the row's dwords; that differs between parts.
+  template <int v>
+  static constexpr int kFirst = v % kFields * kWidth + v / kFields * kParts * kBits;
+  template <int v>
+  static SMOOTHBIT_INLINE __m512i part_shifts() {
+    constexpr int a = kFirst<v>, b = a + kBits, c = b + kBits, d = c + kBits;
+    if constexpr (kParts == 2) return _mm512_setr_epi32(a, a, a, a, a, a, a, a, b, b, b, b, b, b, b, b);
+    else return _mm512_setr_epi32(a, a, a, a, b, b, b, b, c, c, c, c, d, d, d, d);
+  }
+  template <int v>
+  static SMOOTHBIT_INLINE __m512i shift_right(__m512i x) {
+    return kParts == 1 ? _mm512_srli_epi32(x, kFirst<v>) : _mm512_srlv_epi32(x, part_shifts<v>());
+  }
+  template <int v>
+  static SMOOTHBIT_INLINE __m512i shift_left(__m512i x) {
+    return kParts == 1 ? _mm512_slli_epi32(x, kFirst<v>) : _mm512_sllv_epi32(x, part_shifts<v>());
+  }
+};
+
+// One register of every row, and the next one: entries [from, to), at most `kFlush`.
+template <int kBits, int kParts, int kRegisters, bool kHasPrefetch>
+SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t from, int64_t to,
+                             __m512i (*sums)[FloatRow<kBits, kParts>::kVectors]) {
+  __m512i total[kTotals<kBits, kParts>];
+  PlanesAvx512<kBits> planes;
+  planes.start();
+  if constexpr (kRegisters == 1) {
+    if (from < to) planes.add(OneRow<kParts, kHasPrefetch>(rows, from, to));
+  } else {
+    PlanesAvx512<kBits> next;
+    next.start();
+    for (int64_t entry = from; entry < to; ++entry) {
+      rows.template prefetch<128>(entry);
+      const uint8_t* row = rows.at(entry);
+      planes.add_row(load_64(row));
+      next.add_row(load_64(row + 64));
+    }
+    next.split();
+    join_parts_avx512<kBits, kParts>(next, total);
+    FloatRow<kBits, kParts>::widen(total, sums[1]);
+  }
+  planes.split();
+  join_parts_avx512<kBits, kParts>(planes, total);
+  FloatRow<kBits, kParts>::widen(total, sums[0]);
+}
+
+// The registers of a row from `byte` on.
+template <int kBits, bool kHasTerm, int kParts, int kRegisters, bool kHasPrefetch>
+SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& call,
+                                      const typename SimpleLawAvx512<kBits>::Row& constants, int64_t row,
+                                      int64_t byte) {
+  using Float = FloatRow<kBits, kParts>;
+  constexpr int64_t kFlush = PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
+  const int64_t begin = call.args.indptr[row], end = call.args.indptr[row + 1];
+  Rows<kParts, kHasPrefetch> rows = call.rows;
+  rows.source += byte;
+  __m512i sums[kRegisters][Float::kVectors];
+  gather<kBits, kParts, kRegisters>(rows, begin, std::min(begin + kFlush, end), sums);
+  for (int64_t from = begin + kFlush; from < end; from += kFlush) {
+    __m512i more[kRegisters][Float::kVectors];
+    gather<kBits, kParts, kRegisters>(rows, from, std::min(from + kFlush, end), more);
+    for (int r = 0; r < kRegisters; ++r)
+      for (int v = 0; v < Float::kVectors; ++v) sums[r][v] = _mm512_add_epi32(sums[r][v], more[r][v]);
+  }
+  const auto finish = [&](int r) {
+    const int64_t at = byte + 64 * r;
+    const __m512i codes = kHasTerm ? repeat_row<kParts>(call.term(0, row) + at) : _mm512_setzero_si512();
+    const __m512i packed = Float::template pack<kHasTerm>(call.law, constants, sums[r], codes, call.zero_points);
+    store_union<kParts>(call.out(row) + at, packed, call.valid_at(at));
+  };
+  finish(0);
+  if constexpr (kRegisters == 2) finish(1);
+}
+
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row, int64_t end) {
+  const float* row_terms = call.e.row_term;
+  const int64_t last = call.last;
+  for (; row < end; ++row) {
+    const auto constants = call.law.template row<kHasTerm>(row, row_terms ? row_terms[row] : 0.0f);
+    int64_t byte = 0;
+    if constexpr (kBits == 8 && kParts == 1)
+      for (; byte < last; byte += 128) float_registers<kBits, kHasTerm, kParts, 2>(call, constants, row, byte);
+    for (; byte <= last; byte += 64) float_registers<kBits, kHasTerm, kParts, 1>(call, constants, row, byte);
+    call.clear_after(row);
+  }
+}
+
+// Finishes rows without a table.
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+SMOOTHBIT_INLINE void other_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row,
+                                 int64_t end) {
+  if (call.e.is_simple) float_rows<kBits, kHasTerm>(call, row, end);
+  else other(call.args, row, end);
+}
+
+// Finishes rows one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
+// rare is left to the caller, so that constants stay in registers.
+template <int kBits, int kTerms, bool kStopsAtRuns, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row,
+                                                int64_t end) {
+  const ThresholdCache& cache = *call.e.thresholds;
+  const int64_t max_length = ThresholdCache::max_length(kBits);
+  for (; row < end; ++row) {
+    const int64_t length = call.length(row);
+    if (length > max_length || length == 0) break;
+    if (kStopsAtRuns && row + kShortestRun <= end && call.begins_run(row, length)) break;
+    const ThresholdTable* table = cache.find_ready(call.e, row, length);
+    if (!table) break;
+    search_row<kBits, kTerms>(call, *table, row);
+  }
+  return row;
+}
+
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
+void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row, int64_t end) {
+  if (!call.has_tables) return other_rows<kBits, (kTerms > 0)>(call, other, row, end);
+  if constexpr (kBits < 8) {
+    while (row < end) {
+      row = search_single<kBits, kTerms, (kParts > 1)>(call, row, end);
+      if (row == end) return;
+      const int64_t length = call.length(row);
+      const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(kBits);
+      const ThresholdTable* table = may_have_table ? call.e.thresholds->find(call.e, row, length) : nullptr;
+      if (!table) {
+        other_rows<kBits, (kTerms > 0)>(call, other, row, row + 1);
+        ++row;
+        continue;
+      }
+      if constexpr (kParts > 1) {
+        const int64_t run = call.run(row, end) / kParts * kParts;
+        if (run >= kShortestRun && call.has_factors(*table, row, row + run)) {
+          search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+          row += run;
+          continue;
+        }
+      }
+      search_single<kBits, kTerms, false>(call, row, row + 1);
+      ++row;
     }
   }
 }
 
-template <int kBits, int kLanes128>
-SMOOTHBIT_INLINE void store_planes(__m512i acc[Width<kBits>::kPlanes], typename Width<kBits>::Sum* out) {
-  using Sum = typename Width<kBits>::Sum;
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  constexpr int kSums = 16 / sizeof(Sum);
-  split_planes<kBits>(acc);
-  interleave<kBits>(acc);
-  for (int q = 0; q < kPlanes; ++q) {
-    const auto put = [&](int lane, __m128i sums) {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out + kSums * (kPlanes * lane + q)), sums);
-    };
-    put(0, _mm512_castsi512_si128(acc[q]));
-    if constexpr (kLanes128 >= 2) put(1, _mm512_extracti32x4_epi32(acc[q], 1));
-    if constexpr (kLanes128 == 4) put(2, _mm512_extracti32x4_epi32(acc[q], 2));
-    if constexpr (kLanes128 == 4) put(3, _mm512_extracti32x4_epi32(acc[q], 3));
+// Bits of the register from byte `begin` on that are codes of a row, the same in all parts.
+template <int kParts>
+__m512i valid_bits(int64_t row_bits, int64_t begin) {
+  alignas(64) uint8_t mask[64];
+  for (int64_t i = 0; i < 64; ++i) {
+    const int64_t bits = row_bits - 8 * (begin + i % kPartBytes<kParts>);
+    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, bits))) - 1);
   }
-}
-
-SMOOTHBIT_INLINE uint64_t bytes_below(int64_t count) {
-  return count >= 64 ? ~uint64_t{0} : (uint64_t{1} << count) - 1;
-}
-
-template <int kBits, int kRegisters>
-void gather_whole(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  __m512i acc[kRegisters][kPlanes];
-  for (int i = 0; i < kRegisters; ++i)
-    for (int k = 0; k < kPlanes; ++k) acc[i][k] = _mm512_setzero_si512();
-  const __mmask64 last_mask = static_cast<__mmask64>(bytes_below(rows.bytes - 64 * (kRegisters - 1)));
-  for (int64_t entry = begin; entry < end; ++entry) {
-    rows.prefetch(entry);
-    const uint8_t* row = rows.at(entry);
-    for (int i = 0; i + 1 < kRegisters; ++i) add_planes<kBits>(_mm512_loadu_si512(row + 64 * i), acc[i]);
-    add_planes<kBits>(_mm512_maskz_loadu_epi8(last_mask, row + 64 * (kRegisters - 1)), acc[kRegisters - 1]);
-  }
-  for (int i = 0; i < kRegisters; ++i) store_planes<kBits, 4>(acc[i], out + i * 64 * 8 / kBits);
+  return _mm512_load_si512(mask);
 }
 
 template <int kBits>
-void gather_two(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  __m512i acc[kPlanes];
-  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm512_setzero_si512();
-  const __mmask32 mask = static_cast<__mmask32>(bytes_below(rows.bytes));
-  for (int64_t entry = begin; entry < end; entry += 2) {
-    rows.prefetch(entry);
-    rows.prefetch(entry + 1);
-    const bool has_second = entry + 1 < end;
-    const uint8_t* second = rows.at(has_second ? entry + 1 : entry);
-    const __m512i low = _mm512_zextsi256_si512(_mm256_maskz_loadu_epi8(mask, rows.at(entry)));
-    const __m256i high = _mm256_maskz_loadu_epi8(has_second ? mask : 0, second);
-    add_planes<kBits>(_mm512_inserti64x4(low, high, 1), acc);
-  }
-  for (int k = 0; k < kPlanes; ++k)
-    acc[k] = add_lanes<kBits>(acc[k], _mm512_castsi256_si512(_mm512_extracti64x4_epi64(acc[k], 1)));
-  store_planes<kBits, 2>(acc, out);
+bool has_tables(const Epilogue& e) {
+  return e.thresholds && ThresholdCache::fits(e, kBits);
 }
 
-template <int kBits>
-void gather_four(const Rows& rows, int64_t begin, int64_t end, typename Width<kBits>::Sum* out) {
-  constexpr int kPlanes = Width<kBits>::kPlanes;
-  __m512i acc[kPlanes];
-  for (int k = 0; k < kPlanes; ++k) acc[k] = _mm512_setzero_si512();
-  const __mmask16 mask = static_cast<__mmask16>(bytes_below(rows.bytes));
-  for (int64_t entry = begin; entry < end; entry += 4) {
-    __m128i parts[4];
-    for (int r = 0; r < 4; ++r) {
-      rows.prefetch(entry + r);
-      const bool exists = entry + r < end;
-      parts[r] = _mm_maskz_loadu_epi8(exists ? mask : 0, rows.at(exists ? entry + r : entry));
-    }
-    const __m256i low = _mm256_inserti128_si256(_mm256_castsi128_si256(parts[0]), parts[1], 1);
-    const __m256i high = _mm256_inserti128_si256(_mm256_castsi128_si256(parts[2]), parts[3], 1);
-    add_planes<kBits>(_mm512_inserti64x4(_mm512_castsi256_si512(low), high, 1), acc);
-  }
-  for (int k = 0; k < kPlanes; ++k) {
-    acc[k] = add_lanes<kBits>(acc[k], _mm512_castsi256_si512(_mm512_extracti64x4_epi64(acc[k], 1)));
-    acc[k] = add_lanes<kBits>(acc[k], _mm512_castsi128_si512(_mm512_extracti32x4_epi32(acc[k], 1)));
-  }
-  store_planes<kBits, 1>(acc, out);
-}
-
-template <int kBits>
-using Gather = void (*)(const Rows&, int64_t, int64_t, typename Width<kBits>::Sum*);
-
-// A block of at most 256 channels is 32 bytes at u1, 64 at u2, 128 at u4, 256 at u8.
-template <int kBits>
-Gather<kBits> choose_gather(int64_t bytes) {
-  if (bytes <= 16) return gather_four<kBits>;
-  if (bytes <= 32) return gather_two<kBits>;
-  if constexpr (kBits == 8) {
-    if (bytes > 192) return gather_whole<kBits, 4>;
-    if (bytes > 128) return gather_whole<kBits, 3>;
-  }
-  if constexpr (kBits >= 4)
-    if (bytes > 64) return gather_whole<kBits, 2>;
-  return gather_whole<kBits, 1>;
-}
-
-template <class Sum>
-SMOOTHBIT_INLINE void widen(const Sum* narrow, int64_t count, bool is_first, int32_t* sums) {
-  for (int64_t i = 0; i < count; i += 16) {
-    const __m512i values = load_sums_avx512(narrow + i);
-    _mm512_storeu_si512(sums + i,
-                        is_first ? values : _mm512_add_epi32(load_sums_avx512(sums + i), values));
+template <int kBits, int kParts, bool kHasPrefetch>
+void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
+  const int64_t row_bits = args.epilogue.num_channels * kBits;
+  const int64_t last = (row_bits - 1) / 512 * 64;
+  const Call<kBits, kParts, kHasPrefetch> call{
+      args, args.epilogue, has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
+      FloatRow<kBits, kParts>::repeat(static_cast<int>(args.epilogue.output.zero_point[0])),
+      {args.source, args.indices, args.source_stride}, SimpleLawAvx512<kBits>(args.epilogue), {}};
+  switch (args.epilogue.num_terms) {
+    case 0: return all_rows<kBits, 0>(call, other, begin, end);
+    case 1: return all_rows<kBits, 1>(call, other, begin, end);
+    default:
+      if constexpr (kBits == 2) all_rows<kBits, 2>(call, other, begin, end);
   }
 }
 
-template <int kBits>
-void sum_block(const SpmmArgs& args, int64_t row, int64_t channel, int64_t prefetch_end) {
-  using Sum = typename Width<kBits>::Sum;
-  constexpr int64_t kFlushRows = Width<kBits>::kFlushRows;
-  alignas(64) Sum narrow[kChannelBlock + 256];
-  const Epilogue& e = args.epilogue;
-  const int64_t count = std::min(kChannelBlock, e.num_channels - channel);
-  const Rows rows{args.source + channel * kBits / 8, args.source_stride, args.indices, prefetch_end,
-                  (count * kBits + 7) / 8};
-  const Gather<kBits> gather = choose_gather<kBits>(rows.bytes);
-  const float row_term = e.row_term ? e.row_term[row] : 0.0f;
-  const int64_t begin = args.indptr[row], end = args.indptr[row + 1];
-  if (end - begin <= kFlushRows) {
-    gather(rows, begin, end, narrow);
-    finish_row_avx512(e, row, channel, count, narrow, row_term);
-    return;
-  }
-  alignas(64) int32_t sums[kChannelBlock];
-  for (int64_t from = begin; from < end; from += kFlushRows) {
-    gather(rows, from, std::min(from + kFlushRows, end), narrow);
-    widen(narrow, count, from == begin, sums);
-  }
-  finish_row_avx512(e, row, channel, count, sums, row_term);
+// The first row of [begin, end) whose entries reach to less than `room` before the last of all.
+int64_t rows_before_end(const SpmmArgs& args, int64_t begin, int64_t end, int64_t room) {
+  const int64_t last_entry = args.indptr[args.num_rows] - room;
+  const int64_t* bound = std::upper_bound(args.indptr + begin, args.indptr + end + 1, last_entry);
+  return std::max<int64_t>(bound - args.indptr - 1, begin);
 }
 
-// Weighted sums of 16 * V channels: a 16-bit multiply-add whose upper half is zero is an exact product.
-template <int kBits, int V>
-SMOOTHBIT_INLINE void weighted_group(const SpmmArgs& args, int64_t row, int64_t channel, int64_t count,
-                                     int32_t* sums) {
-  __m512i acc_i32x16[V];
-  for (int v = 0; v < V; ++v) acc_i32x16[v] = _mm512_setzero_si512();
-  for (int64_t entry = args.indptr[row]; entry < args.indptr[row + 1]; ++entry) {
-    const uint8_t* bytes = args.source + args.indices[entry] * args.source_stride + channel * kBits / 8;
-    const __m512i weight = _mm512_set1_epi32(static_cast<uint16_t>(args.weights[entry]));
-    for (int v = 0; v < V; ++v) {
-      const __m512i codes = load_codes_avx512<kBits>(bytes + 2 * kBits * v, V == 1 ? count : 16);
-      acc_i32x16[v] = _mm512_add_epi32(acc_i32x16[v], _mm512_madd_epi16(codes, weight));
-    }
-  }
-  for (int v = 0; v < V; ++v) _mm512_storeu_si512(sums + 16 * v, acc_i32x16[v]);
-}
-
-template <int kBits>
-void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
-  const Epilogue& e = args.epilogue;
-  alignas(64) int32_t sums[64];
-  for (int64_t row = row_begin; row < row_end; ++row) {
-    const float row_term = e.row_term ? e.row_term[row] : 0.0f;
-    int64_t channel = 0;
-    for (; channel + 64 <= e.num_channels; channel += 64) {
-      weighted_group<kBits, 4>(args, row, channel, 16, sums);
-      finish_row_avx512(e, row, channel, 64, sums, row_term);
-    }
-    for (; channel < e.num_channels; channel += 16) {
-      const int64_t count = std::min<int64_t>(16, e.num_channels - channel);
-      weighted_group<kBits, 1>(args, row, channel, count, sums);
-      finish_row_avx512(e, row, channel, count, sums, row_term);
-    }
-    clear_row_padding_serial(e, row);
-  }
-}
-
-template <int kBits>
-void float_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
-  constexpr int64_t kNarrowChannels = 32;
-  if (args.epilogue.num_channels <= kNarrowChannels) {
-    if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
-      narrow(args, row_begin, row_end);
-      return;
-    }
-  }
-  if (args.weights) {
-    weighted_rows<kBits>(args, row_begin, row_end);
-    return;
-  }
+template <int kBits, int kParts>
+void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   // A table that fits the second-level cache gains nothing from prefetching.
   constexpr int64_t kCacheBytes = 1 << 19;
-  const bool is_small = args.num_sources * args.source_stride <= kCacheBytes;
-  const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
-  for (int64_t row = row_begin; row < row_end; ++row) {
-    for (int64_t channel = 0; channel < args.epilogue.num_channels; channel += kChannelBlock)
-      sum_block<kBits>(args, row, channel, prefetch_end);
-    clear_row_padding_serial(args.epilogue, row);
+  if (args.num_sources * args.source_stride > kCacheBytes) {
+    const int64_t prefetched = rows_before_end(args, begin, end, kGatherAhead + kParts);
+    if (prefetched > begin) run_part<kBits, kParts, true>(args, other, begin, prefetched);
+    begin = prefetched;
   }
+  const int64_t readable = rows_before_end(args, begin, end, kParts - 1);
+  if (readable > begin) run_part<kBits, kParts, false>(args, other, begin, readable);
+  if (readable < end) other(args, readable, end);
 }
 
-// Rows with a table take the 256-bit kernel: most are no wider than its registers, and every CPU that has
-// AVX-512 has AVX2.
+// Whether the epilogue is one of these: a table or the law of all channels, on whole registers.
 template <int kBits>
-void spmm_avx512(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
-  if (!spmm_planar_avx2(args, kBits, float_rows<kBits>, row_begin, row_end))
-    float_rows<kBits>(args, row_begin, row_end);
+bool fits(const SpmmArgs& args, int64_t needed) {
+  const Epilogue& e = args.epilogue;
+  if (args.weights || !(has_tables<kBits>(e) || (e.is_simple && e.output.num_bits == kBits))) return false;
+  if (e.num_terms > (kBits == 2 ? 2 : 1)) return false;
+  bool is_whole = args.source_stride >= needed && e.out_stride >= needed;
+  if (needed < 64) is_whole = is_whole && args.source_stride == needed;
+  for (int t = 0; t < e.num_terms; ++t) is_whole = is_whole && e.terms[t].stride >= needed;
+  return is_whole;
+}
+
+template <int kBits>
+void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
+  const int64_t row_bytes = (args.epilogue.num_channels * kBits + 7) / 8;
+  const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 ? 32 : 16;
+  if (row_bytes > 8 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
+    if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
+    if (needed == 32) return run<kBits, 2>(args, other, begin, end);
+    if constexpr (kBits == 2) return run<kBits, 4>(args, other, begin, end);
+  }
+  other(args, begin, end);
 }
 
 }  // namespace
 
-void spmm_u1_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<1>(args, begin, end); }
-void spmm_u2_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<2>(args, begin, end); }
-void spmm_u4_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<4>(args, begin, end); }
-void spmm_u8_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<8>(args, begin, end); }
+void spmm_u2_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<2>(args, spmm_u2_avx2, begin, end); }
+void spmm_u4_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<4>(args, spmm_u4_avx2, begin, end); }
+void spmm_u8_avx512(const SpmmArgs& args, int64_t begin, int64_t end) { spmm_avx512<8>(args, spmm_u8_avx2, begin, end); }
 
 }  // namespace smoothbit
 SMOOTHBIT_END_AVX512

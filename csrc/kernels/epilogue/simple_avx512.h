@@ -1,0 +1,136 @@
+// AVX-512 epilogue of rows whose channels all share one plain law (is_simple_epilogue), 16 lanes at a time, in any
+// order of lanes. As simple_avx2.h has it, but parts that are not there are operations that change no code: times 1,
+// plus 0, the larger of a value and minus infinity.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "avx512_intrinsics.h"
+#include "smoothbit/epilogue.h"
+
+SMOOTHBIT_BEGIN_AVX512
+namespace smoothbit {
+namespace {
+
+// Constants of a call whose term, if any, and output have kBits. They stay in memory, beside each other.
+template <int kBits>
+class SimpleLawAvx512 {
+ public:
+  // Constants of one row.
+  struct Row {
+    __m512 row_term, row_scale;
+    __m512 term_scale;  // at 8 bits
+    __m512 values;      // of the 2^kBits codes of a term: the same operations, done once
+  };
+
+  explicit SimpleLawAvx512(const Epilogue& e)
+      : col_scale_(first_or(0.0f, e.col_scale)),
+        col_term_(first_or(0.0f, e.col_term)),
+        col_bias_(first_or(0.0f, e.col_bias)),
+        step_(first_or(0.0f, e.num_terms ? e.terms[0].step : nullptr)),
+        offset_(first_or(0.0f, e.num_terms ? e.terms[0].offset : nullptr)),
+        least_(_mm512_set1_ps(e.has_relu ? 0.0f : -INFINITY)),
+        inv_scale_(first_or(1.0f, e.output.inv_scale)),
+        phase_(first_or(0.0f, e.output.phase)),
+        low_(_mm512_sub_ps(_mm512_setzero_ps(), first_or(0.0f, e.output.zero_point))),
+        high_(_mm512_add_ps(_mm512_set1_ps(e.output.qmax), low_)),
+        row_scales_(e.row_scale),
+        term_scales_(e.num_terms ? e.terms[0].row_scale : nullptr),
+        is_layer_(e.col_term || e.has_relu),
+        has_phase_(!e.output.phase_is_zero) {}
+
+  template <bool kHasTerm>
+  SMOOTHBIT_INLINE Row row(int64_t row, float row_term) const {
+    Row r;
+    r.row_term = _mm512_mul_ps(_mm512_set1_ps(row_term), col_term_);
+    r.row_scale = _mm512_set1_ps(row_scales_ ? row_scales_[row] : 1.0f);
+    if constexpr (kHasTerm) {
+      r.term_scale = _mm512_set1_ps(term_scales_ ? term_scales_[row] : 1.0f);
+      if constexpr (kBits <= 4) {
+        const __m512i codes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+        r.values = value(_mm512_and_si512(codes, _mm512_set1_epi32((1 << kBits) - 1)), r.term_scale);
+      }
+    }
+    return r;
+  }
+
+  // The output codes, less the zero point. Of each lane of `term_codes` the lowest kBits count.
+  template <bool kHasTerm>
+  SMOOTHBIT_INLINE __m512i code(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
+    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16), col_scale_);
+    if (is_layer_) y = _mm512_add_ps(y, r.row_term);
+    y = _mm512_add_ps(_mm512_mul_ps(y, r.row_scale), col_bias_);
+    if constexpr (kHasTerm) {
+      if constexpr (kBits <= 4)
+        y = _mm512_add_ps(y, _mm512_permutexvar_ps(term_codes, r.values));
+      else
+        y = _mm512_add_ps(y, value(_mm512_and_si512(term_codes, _mm512_set1_epi32((1 << kBits) - 1)), r.term_scale));
+    }
+    if (is_layer_) y = _mm512_max_ps(y, least_);
+    y = _mm512_mul_ps(y, inv_scale_);
+    if (has_phase_) y = _mm512_add_ps(y, phase_);
+    // In this order of operands NaN becomes the lower bound, so code 0.
+    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(y, low_), high_));
+  }
+
+ private:
+  static __m512 first_or(float other, const float* values) { return _mm512_set1_ps(values ? values[0] : other); }
+  SMOOTHBIT_INLINE __m512 value(__m512i codes, __m512 scale) const {
+    return _mm512_mul_ps(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(codes), step_), offset_), scale);
+  }
+
+  __m512 col_scale_, col_term_, col_bias_, step_, offset_, least_, inv_scale_, phase_, low_, high_;
+  const float* row_scales_;
+  const float* term_scales_;
+  bool is_layer_;  // has a row term or ReLU
+  bool has_phase_;
+};
+
+// 64 codes, each in a byte in the order of the channels, to exactly the bytes that hold them.
+template <int kBits>
+SMOOTHBIT_INLINE void store_bytes_avx512(uint8_t* out, __m512i codes_u8x64) {
+  if constexpr (kBits == 8) {
+    _mm512_storeu_si512(out, codes_u8x64);
+  } else if constexpr (kBits == 1) {
+    const uint64_t bits = _mm512_cmpneq_epi8_mask(codes_u8x64, _mm512_setzero_si512());
+    std::memcpy(out, &bits, sizeof bits);
+  } else {
+    // Neighbours: c[2i] + 2^b c[2i + 1], at most 255, as int16.
+    const __m512i pairs = _mm512_maddubs_epi16(codes_u8x64, _mm512_set1_epi16((1 << (kBits + 8)) | 1));
+    if constexpr (kBits == 4) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi16_epi8(pairs));
+    } else {
+      const __m512i quads = _mm512_madd_epi16(pairs, _mm512_set1_epi32((16 << 16) | 1));
+      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(quads));
+    }
+  }
+}
+
+// Finishes the whole chunks of 64 channels of a row without terms, from int32 sums, and returns how many channels
+// that were.
+template <int kBits>
+SMOOTHBIT_INLINE int64_t finish_simple_avx512(const Epilogue& e, const SimpleLawAvx512<kBits>& law, int64_t row,
+                                              const int32_t* sums, float row_term) {
+  const auto constants = law.template row<false>(row, row_term);
+  const __m512i zero_point = _mm512_set1_epi32(static_cast<int>(e.output.zero_point[0]));
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  const int64_t whole = e.num_channels / 64 * 64;
+  uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
+  const auto codes = [&](const int32_t* from) {
+    const __m512i code = law.template code<false>(constants, _mm512_loadu_si512(from), zero_point);
+    return _mm512_add_epi32(code, zero_point);
+  };
+  for (int64_t c = 0; c < whole; c += 64, sums += 64, out += 8 * kBits) {
+    // Packing works within 128-bit parts; the permutation restores the order of groups of four.
+    const __m512i low = _mm512_packus_epi32(codes(sums), codes(sums + 16));
+    const __m512i high = _mm512_packus_epi32(codes(sums + 32), codes(sums + 48));
+    store_bytes_avx512<kBits>(out, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
+  }
+  return whole;
+}
+
+}  // namespace
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
