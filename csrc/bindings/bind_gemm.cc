@@ -1,4 +1,5 @@
 // gemm: owns the memory the kernels work in, which they do not allocate.
+#include <atomic>
 #include <memory>
 
 #include "bind.h"
@@ -9,6 +10,7 @@ namespace smoothbit {
 namespace {
 
 constexpr int64_t kMacsPerThread = 1 << 21;
+constexpr int64_t kKeptBytes = 1 << 20;
 
 class AlignedBuffer {
  public:
@@ -20,6 +22,12 @@ class AlignedBuffer {
 
  private:
   std::unique_ptr<uint8_t[]> memory_;
+};
+
+// The working memory of a run.
+struct GemmMemory {
+  AlignedBuffer panel, scratch, row_sums;
+  Isa isa;  // whose panel it is
 };
 
 struct GemmJob {
@@ -66,29 +74,39 @@ class GemmCall : public Call {
     num_threads_ = resolve_threads(num_threads, args_.num_rows * depth * num_channels, kMacsPerThread);
   }
 
-  // The working memory lives as long as one run.
+  // The working memory of a small product is kept for the next run, with what does not change between runs. A run
+  // that finds it taken, by another thread, has its own.
   void run() const override {
     const KernelTable& kernels = current_kernels();
     const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
     GemmArgs args = args_;
     args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
     const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
-    const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
-    AlignedBuffer panel(gemm_panel_bytes(args));
-    AlignedBuffer scratch(scratch_bytes * num_parts);
-    AlignedBuffer row_sums(has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0);
-    if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<uint8_t*>(panel.data()));
-    args.panel = static_cast<const uint8_t*>(panel.data());
-    args.row_sums = static_cast<float*>(row_sums.data());
-    GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(scratch.data()), scratch_bytes, num_parts};
+    const int64_t panel_bytes = gemm_panel_bytes(args), scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
+    const int64_t row_sum_bytes = has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0;
+    std::unique_ptr<GemmMemory> memory(kept_.exchange(nullptr));
+    args.is_repeated = memory && memory->isa == kernels.isa;
+    if (!args.is_repeated) {
+      memory.reset(new GemmMemory{AlignedBuffer(panel_bytes), AlignedBuffer(scratch_bytes * num_parts),
+                                  AlignedBuffer(row_sum_bytes), kernels.isa});
+      if (kernels.isa != Isa::serial) gemm_fill_panel(args, static_cast<uint8_t*>(memory->panel.data()));
+    }
+    args.panel = static_cast<const uint8_t*>(memory->panel.data());
+    args.row_sums = static_cast<float*>(memory->row_sums.data());
+    GemmJob job{kernels.gemm, &args, static_cast<uint8_t*>(memory->scratch.data()), scratch_bytes, num_parts};
     run_parts(num_threads_, num_parts, run_gemm_part, &job);
+    if (panel_bytes + scratch_bytes * num_parts + row_sum_bytes > kKeptBytes) return;
+    delete kept_.exchange(memory.release());
   }
+
+  ~GemmCall() override { delete kept_.load(); }
 
  private:
   Matrix<uint8_t> source_, weight_;
   BoundEpilogue epilogue_;
   int num_threads_;
   GemmArgs args_;
+  mutable std::atomic<GemmMemory*> kept_{nullptr};
 };
 
 }  // namespace

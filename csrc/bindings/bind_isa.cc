@@ -56,6 +56,8 @@ int resolve_threads(int num_threads, int64_t work, int64_t work_per_thread) {
 void bind_isa(nb::module_& module) {
   module.def("available", &available, "Names of the usable ISAs, best first.");
   module.def("choose", &choose, nb::arg("name"), "Set the ISA of every later call in this process.");
+  module.def("streams_rows", [] { return current_kernels().isa == Isa::avx512 && cpu_has_vbmi(); },
+             "Whether float32 rows of whole cache lines are stored past the caches.");
   module.def("kernel_rows", &rows, "Rows of the kernel lists: (family, isa, tags, symbol, lanes).");
 }
 

@@ -91,6 +91,25 @@ void test_tabulated(Random& random, int bits, int length, int extra, int variant
   }
 }
 
+// The same epilogues without tables: codes, and float32 values.
+void test_uniform(Random& random, int bits, int length, int extra, int variant,
+                  int64_t num_rows = TabulatedCase::kNumRows) {
+  TabulatedCase c(random, bits, length, extra, variant, num_rows);
+  const auto compare_all = [&](const char* family, OutputBuffer want, OutputBuffer got, const auto& bind) {
+    run_split(kernels_for(Isa::serial).spmm[bits_index(bits)], bind(want), num_rows);
+    for (const Isa isa : vector_isas()) {
+      got.reset();
+      run_split(kernels_for(isa).spmm[bits_index(bits)], bind(got), num_rows);
+      tally.add(family, isa, got == want && got.is_intact(),
+                "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" + std::to_string(extra) +
+                    " variant=" + std::to_string(variant));
+    }
+  };
+  compare_all("uniform", c.make_output(), c.make_output(), [&](OutputBuffer& out) { return c.bind(out, variant); });
+  compare_all("values", c.make_float_output(), c.make_float_output(),
+              [&](OutputBuffer& out) { return c.bind_float(out, variant); });
+}
+
 // Packed terms under one law, without a sum: looked up where nothing else is.
 void test_lookup(Random& random, int bits, int length, int extra, int variant,
                  int64_t num_rows = TabulatedCase::kNumRows) {

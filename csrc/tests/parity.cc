@@ -46,6 +46,8 @@ void run_all(int every) {
         test_lookup(random, bits, length, extra, ++variant);
       }
     for (const int bits : kWidths)
+      for (const int extra : {0, 3, 16, 32, 48}) test_uniform(random, bits, length, extra, ++variant);
+    for (const int bits : kWidths)
       for (const int extra : {0, 1, 3, 8, 16, 32}) test_delta(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
     for (const int bits : kWidths) {

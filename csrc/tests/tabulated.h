@@ -1,4 +1,4 @@
-// Cases whose epilogue can be tabulated: one law for all channels, row factors that go with the row's length.
+// Cases whose channels share one law and whose row factors go with the row's length, so that most can be tabulated.
 #pragma once
 
 #include "generate.h"
@@ -45,6 +45,23 @@ class TabulatedCase {
 
   OutputBuffer make_output() const { return OutputBuffer(num_rows_ * stride_); }
 
+  OutputBuffer make_float_output() const { return OutputBuffer(num_rows_ * num_channels_ * 4); }
+
+  // With float32 values instead of codes, in every other variant in another order of rows.
+  SpmmArgs bind_float(OutputBuffer& out, int variant) {
+    SpmmArgs args = bind(out, variant);
+    args.epilogue.output = Law();
+    args.epilogue.out_stride = num_channels_;
+    args.epilogue.is_simple = false;
+    if (variant % 2) {
+      std::vector<int32_t> rows;
+      for (int64_t row = num_rows_; row > 0; --row) rows.push_back(static_cast<int32_t>(row - 1));
+      indices_.emplace_back(rows);
+      args.epilogue.out_rows = indices_.back().data();
+    }
+    return args;
+  }
+
   SpmmArgs bind(OutputBuffer& out, int variant) const {
     SpmmArgs args;
     args.indptr = indptr_.data();
@@ -62,13 +79,13 @@ class TabulatedCase {
 
  private:
   void make_rows(int variant) {
-    static const int kLengths[] = {1, 2, 3, 5, 6, 10, 16, 17, 84, 85, 0, 4, 254, 7};
+    static const int kLengths[] = {1, 2, 3, 5, 6, 10, 16, 17, 84, 85, 0, 4, 254, 7, 11, 520};
     std::vector<int32_t> indices;
     indptr_.push_back(0);
     int length = 1;
     for (int64_t row = 0; row < num_rows_; ++row) {
       // Runs of one length, or a new length in every row.
-      if (variant % 2 == 0 || random_.integer(0, 15) == 0) length = kLengths[random_.integer(0, 13)];
+      if (variant % 2 == 0 || random_.integer(0, 15) == 0) length = kLengths[random_.integer(0, 15)];
       for (int i = 0; i < length; ++i) indices.push_back(random_.integer(0, static_cast<int>(kNumSources) - 1));
       indptr_.push_back(static_cast<int64_t>(indices.size()));
       // Some rows have factors of their own, so that they must not use the table of their length.

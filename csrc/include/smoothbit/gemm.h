@@ -42,6 +42,7 @@ struct GemmArgs {
   int64_t num_rows = 0;
   int64_t depth = 0;
   bool has_vnni = false;  // the kernel is of AVX-512 and may use byte dot products (cpu_has_vnni)
+  bool is_repeated = false;  // scratch is as the last run of the same weight, epilogue and rows left it
   const uint8_t* panel = nullptr;
   float* row_sums = nullptr;  // [num_rows], see above
   Epilogue epilogue;

@@ -1,9 +1,8 @@
-// AVX-512 epilogue of rows whose channels all share one plain law (is_simple_epilogue), 16 lanes at a time, in any
-// order of lanes. As simple_avx2.h has it, but parts that are not there are operations that change no code: times 1,
-// plus 0, the larger of a value and minus infinity.
+// AVX-512 epilogue of rows whose channels all share one plain law (is_simple_epilogue, or the same up to float32
+// values), 16 lanes at a time, in any order of lanes. As simple_avx2.h has it, but a row factor or a bias that is not
+// there is an operation that changes nothing: times 1, plus -0.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -28,17 +27,17 @@ class SimpleLawAvx512 {
   explicit SimpleLawAvx512(const Epilogue& e)
       : col_scale_(first_or(0.0f, e.col_scale)),
         col_term_(first_or(0.0f, e.col_term)),
-        col_bias_(first_or(0.0f, e.col_bias)),
+        col_bias_(first_or(-0.0f, e.col_bias)),
         step_(first_or(0.0f, e.num_terms ? e.terms[0].step : nullptr)),
         offset_(first_or(0.0f, e.num_terms ? e.terms[0].offset : nullptr)),
-        least_(_mm512_set1_ps(e.has_relu ? 0.0f : -INFINITY)),
         inv_scale_(first_or(1.0f, e.output.inv_scale)),
         phase_(first_or(0.0f, e.output.phase)),
         low_(_mm512_sub_ps(_mm512_setzero_ps(), first_or(0.0f, e.output.zero_point))),
         high_(_mm512_add_ps(_mm512_set1_ps(e.output.qmax), low_)),
         row_scales_(e.row_scale),
         term_scales_(e.num_terms ? e.terms[0].row_scale : nullptr),
-        is_layer_(e.col_term || e.has_relu),
+        has_row_term_(e.col_term),
+        has_relu_(e.has_relu),
         has_phase_(!e.output.phase_is_zero) {}
 
   template <bool kHasTerm>
@@ -56,11 +55,11 @@ class SimpleLawAvx512 {
     return r;
   }
 
-  // The output codes, less the zero point. Of each lane of `term_codes` the lowest kBits count.
+  // What is stored or quantized. Of each lane of `term_codes` the lowest kBits count.
   template <bool kHasTerm>
-  SMOOTHBIT_INLINE __m512i code(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
+  SMOOTHBIT_INLINE __m512 output(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
     __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16), col_scale_);
-    if (is_layer_) y = _mm512_add_ps(y, r.row_term);
+    if (has_row_term_) y = _mm512_add_ps(y, r.row_term);
     y = _mm512_add_ps(_mm512_mul_ps(y, r.row_scale), col_bias_);
     if constexpr (kHasTerm) {
       if constexpr (kBits <= 4)
@@ -68,8 +67,13 @@ class SimpleLawAvx512 {
       else
         y = _mm512_add_ps(y, value(_mm512_and_si512(term_codes, _mm512_set1_epi32((1 << kBits) - 1)), r.term_scale));
     }
-    if (is_layer_) y = _mm512_max_ps(y, least_);
-    y = _mm512_mul_ps(y, inv_scale_);
+    return has_relu_ ? _mm512_max_ps(y, _mm512_setzero_ps()) : y;
+  }
+
+  // The output codes, less the zero point.
+  template <bool kHasTerm>
+  SMOOTHBIT_INLINE __m512i code(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
+    __m512 y = _mm512_mul_ps(output<kHasTerm>(r, sums_i32x16, term_codes), inv_scale_);
     if (has_phase_) y = _mm512_add_ps(y, phase_);
     // In this order of operands NaN becomes the lower bound, so code 0.
     return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(y, low_), high_));
@@ -81,11 +85,10 @@ class SimpleLawAvx512 {
     return _mm512_mul_ps(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(codes), step_), offset_), scale);
   }
 
-  __m512 col_scale_, col_term_, col_bias_, step_, offset_, least_, inv_scale_, phase_, low_, high_;
+  __m512 col_scale_, col_term_, col_bias_, step_, offset_, inv_scale_, phase_, low_, high_;
   const float* row_scales_;
   const float* term_scales_;
-  bool is_layer_;  // has a row term or ReLU
-  bool has_phase_;
+  bool has_row_term_, has_relu_, has_phase_;
 };
 
 // 64 codes, each in a byte in the order of the channels, to exactly the bytes that hold them.

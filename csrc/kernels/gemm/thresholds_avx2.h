@@ -66,7 +66,7 @@ class ProductThresholdsAvx2 {
     return is_monotone(e);
   }
 
-  // `memory` holds gemm_threshold_bytes and is aligned to a register.
+  // `memory` holds gemm_threshold_bytes and is aligned to a register; what is in it is kept in a repeated run.
   ProductThresholdsAvx2(const GemmArgs& args, void* memory)
       : e_(args.epilogue),
         width_(gemm_sums_stride(args)),
@@ -76,6 +76,7 @@ class ProductThresholdsAvx2 {
         least_(reinterpret_cast<float*>(slots_ + kGemmSlots)),
         sums_(reinterpret_cast<int32_t*>(least_ + num_thresholds_ * width_)),
         tables_(reinterpret_cast<int16_t*>(sums_ + width_)) {
+    if (args.is_repeated) return;
     std::fill_n(slots_, kGemmSlots, Slot{-1, 0});
     std::fill_n(least_, num_thresholds_ * width_, __builtin_nanf(""));
     for (int64_t c = 0; c < e_.num_channels; ++c) {

@@ -14,6 +14,7 @@
 #if defined(__x86_64__)
 #include <algorithm>
 
+#include "../bytes.h"
 #include "../epilogue/simple_avx512.h"
 #include "../epilogue/thresholds.h"
 #include "planar.h"
@@ -208,6 +209,41 @@ struct Parts {
 
 constexpr int64_t kShortestRun = 4;  // of rows of one length that are not taken one by one
 
+// Rows so short that a sum and the code of a term make an index of 7 bits: the code of each, looked up at once.
+struct Direct {
+  static constexpr int64_t kMaxLength = 31 / 3;
+  __m512i low[4], high[4];  // codes of plane k, in their place; lane | sum (5 bits) + 32 * code of the term
+
+  SMOOTHBIT_INLINE explicit Direct(const Search<2>& search) {
+    alignas(64) uint8_t lanes[64];
+    for (int i = 0; i < 64; ++i) lanes[i] = static_cast<uint8_t>(i);
+    const __m512i lane = load_64(lanes);
+    const __m512i sums = _mm512_sub_epi8(_mm512_and_si512(lane, bytes_avx512(31)), bytes_avx512(ThresholdTable::kBias));
+    const __m512i term = shift_right_avx512<5>(lane, 1), two = bytes_avx512(2);
+    low[0] = search.codes(sums, term, bytes_avx512(1));
+    high[0] = search.codes(sums, _mm512_or_si512(term, two), bytes_avx512(1));
+    for (int k = 1; k < 4; ++k) {
+      low[k] = _mm512_slli_epi16(low[k - 1], 2);
+      high[k] = _mm512_slli_epi16(high[k - 1], 2);
+    }
+  }
+  // Plane sums -> packed output codes; `terms` are packed codes, or zero.
+  SMOOTHBIT_INLINE __m512i codes(const __m512i* planes, __m512i terms) const {
+    const __m512i place = bytes_avx512(3 << 5);
+    const __m512i first = code<0>(planes, _mm512_and_si512(_mm512_slli_epi16(terms, 5), place));
+    const __m512i second = code<1>(planes, _mm512_and_si512(_mm512_slli_epi16(terms, 3), place));
+    const __m512i third = code<2>(planes, _mm512_and_si512(_mm512_slli_epi16(terms, 1), place));
+    const __m512i last = code<3>(planes, _mm512_and_si512(_mm512_srli_epi16(terms, 1), place));
+    return _mm512_or_si512(_mm512_or_si512(first, second), _mm512_or_si512(third, last));
+  }
+
+ private:
+  template <int k>
+  SMOOTHBIT_INLINE __m512i code(const __m512i* planes, __m512i term) const {
+    return _mm512_permutex2var_epi8(low[k], _mm512_or_si512(planes[k], term), high[k]);
+  }
+};
+
 // What does not change within a call.
 template <int kBits, int kParts, bool kHasPrefetch>
 struct Call {
@@ -224,14 +260,26 @@ struct Call {
   SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
+  // Codes of rows row .. row + kParts - 1.
+  SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t row) const {
+    if (e.terms[t].stride == kPartBytes<kParts>) return load_64(term(t, row));
+    return join_rows<kParts>([&](int p) { return term(t, row + p); });
+  }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
   SMOOTHBIT_INLINE int64_t length(int64_t row) const { return args.indptr[row + 1] - args.indptr[row]; }
   SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
     return kParts > 1 || byte == last ? valid : bytes_avx512(-1);
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row) const {
-    const int64_t end = last + kPartBytes<kParts>;
+    const int64_t end = (kParts > 1 ? 0 : last) + kPartBytes<kParts>;
     if (end < e.out_stride) std::memset(out(row) + end, 0, static_cast<size_t>(e.out_stride - end));
+  }
+  // Whether rows row .. row + kParts - 1 are all as long, from 1 to `most` entries.
+  SMOOTHBIT_INLINE bool has_equal_lengths(int64_t row, int64_t most) const {
+    const int64_t first = length(row);
+    bool is_equal = first > 0 && first <= most;
+    for (int p = 1; p < kParts; ++p) is_equal &= length(row + p) == first;
+    return is_equal;
   }
   // Whether kShortestRun rows, all there, have `length`.
   SMOOTHBIT_INLINE bool begins_run(int64_t row, int64_t length) const {
@@ -313,31 +361,54 @@ SMOOTHBIT_INLINE __m512i pack_planes(const Search<kBits>& search, const __m512i*
   }
 }
 
-// One row that has a table.
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-SMOOTHBIT_INLINE void search_row(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable& table,
-                                 int64_t row) {
-  const Search<kBits> search(table);
-  OneRow<kParts, kHasPrefetch> list(call.rows, call.args.indptr[row], call.args.indptr[row + 1]);
-  for (int64_t byte = 0; byte <= call.last; byte += 64, list.rows.source += 64) {
-    PlanesAvx512<kBits> sums;
-    sums.start();
-    sums.add(list);
-    sums.split();
-    __m512i totals[kTotals<kBits, kParts>], terms[2];
-    join_parts_avx512<kBits, kParts>(sums, totals);
-    for (int t = 0; t < kTerms; ++t) terms[t] = repeat_row<kParts>(call.term(t, row) + byte);
-    const __m512i codes = pack_totals<kBits, kTerms>(search, call.parts, totals, terms);
-    store_union<kParts>(call.out(row) + byte, codes, call.valid_at(byte));
+template <int kBits, int kTerms>
+struct SearchPlanes {
+  const Search<kBits>& search;
+  SMOOTHBIT_INLINE __m512i operator()(const __m512i* planes, const __m512i* terms) const {
+    return pack_planes<kBits, kTerms>(search, planes, terms);
   }
-  call.clear_after(row);
+};
+template <int kTerms>
+struct LookUpPlanes {
+  const Direct& direct;
+  SMOOTHBIT_INLINE __m512i operator()(const __m512i* planes, const __m512i* terms) const {
+    return direct.codes(planes, kTerms ? terms[0] : _mm512_setzero_si512());
+  }
+};
+
+constexpr int64_t kBatch = 8;
+
+// Rows row .. row + count - 1, at most kBatch, that have these tables: first all sums, then all codes, so that the
+// codes of one row need not wait for its sums.
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
+SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable* const* tables,
+                                   int64_t row, int64_t count) {
+  __m512i totals[kBatch][kTotals<kBits, kParts>], terms[2];
+  for (int64_t byte = 0;; byte += 64) {
+    const Rows<kParts, kHasPrefetch> rows{call.rows.source + byte, call.rows.indices, call.rows.row_stride};
+    for (int64_t i = 0; i < count; ++i) {
+      PlanesAvx512<kBits> sums;
+      sums.start();
+      sums.add(OneRow<kParts, kHasPrefetch>(rows, call.args.indptr[row + i], call.args.indptr[row + i + 1]));
+      sums.split();
+      join_parts_avx512<kBits, kParts>(sums, totals[i]);
+    }
+    const __m512i valid = call.valid_at(byte);
+    for (int64_t i = 0; i < count; ++i) {
+      for (int t = 0; t < kTerms; ++t) terms[t] = repeat_row<kParts>(call.term(t, row + i) + byte);
+      const __m512i codes = pack_totals<kBits, kTerms>(Search<kBits>(*tables[i]), call.parts, totals[i], terms);
+      store_union<kParts>(call.out(row + i) + byte, codes, valid);
+    }
+    if (kParts > 1 || byte == call.last) break;
+  }
+  for (int64_t i = 0; i < count; ++i) call.clear_after(row + i);
 }
 
-// Rows [row, end), a multiple of kParts, of one length and with the factors of `table`; kParts is not 1.
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasPrefetch>& call,
-                                                 const ThresholdTable& table, int64_t row, int64_t end) {
-  const Search<kBits> search(table);
+// Rows [row, end), a multiple of kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes,
+// terms); kParts is not 1.
+template <int kBits, int kTerms, int kBias, int kParts, bool kHasPrefetch, class Pack>
+SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row, int64_t end,
+                                 const Pack& pack) {
   const int64_t out_stride = call.e.out_stride;
   const __m512i valid = call.valid;
   const bool has_padding = kPartBytes<kParts> < out_stride;
@@ -345,16 +416,29 @@ __attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasP
   Neighbours<kParts, kHasPrefetch> list{call.rows, call.args.indptr[row], call.length(row)};
   for (; row < end; row += kParts, list.begin += kParts * list.count, out += kParts * out_stride) {
     PlanesAvx512<kBits> sums;
-    sums.start(-ThresholdTable::kBias);
+    sums.start(kBias);
     sums.add(list);
     sums.split();
     __m512i terms[2];
-    for (int t = 0; t < kTerms; ++t) terms[t] = join_rows<kParts>([&](int p) { return call.term(t, row + p); });
-    const __m512i codes = pack_planes<kBits, kTerms>(search, sums.plane, terms);
-    store_parts<kParts>(_mm512_and_si512(codes, valid), out, out_stride);
+    for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, row);
+    store_parts<kParts>(_mm512_and_si512(pack(sums.plane, terms), valid), out, out_stride);
     if (has_padding)
       for (int p = 0; p < kParts; ++p) call.clear_after(row + p);
   }
+}
+
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasPrefetch>& call,
+                                                 const ThresholdTable& table, int64_t row, int64_t end) {
+  const Search<kBits> search(table);
+  neighbours<kBits, kTerms, -ThresholdTable::kBias>(call, row, end, SearchPlanes<kBits, kTerms>{search});
+}
+
+template <int kTerms, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) void look_up_neighbours(const Call<2, kParts, kHasPrefetch>& call,
+                                                  const ThresholdTable& table, int64_t row, int64_t end) {
+  const Direct direct{Search<2>(table)};
+  neighbours<2, kTerms, 0>(call, row, end, LookUpPlanes<kTerms>{direct});
 }
 
 // One row by float arithmetic: dword i of a register of totals holds kFields fields of the row's dword i.
@@ -415,9 +499,121 @@ class FloatRow {
   }
 };
 
+// The same in the order of the channels, for float32 output: vector v has channels 16 v .. of the registers' row.
+template <int kBits, int kParts>
+class Channels {
+ public:
+  static constexpr int kNumTotals = kTotals<kBits, kParts>;
+  static constexpr bool kIsPossible = kNumTotals <= 2;
+  static constexpr int kVectors = FloatRow<kBits, kParts>::kVectors;
+
+  // Where the channels of each register are in the totals.
+  Channels() {
+    constexpr int kPlanes = PlanesAvx512<kBits>::kPlanes, kFields = 64 / (kBits == 8 ? 2 : 1);
+    for (int j = 0; j < kNumTotals; ++j) {
+      alignas(64) uint8_t bytes[64];
+      alignas(64) uint16_t words[32];
+      for (int i = 0; i < kFields; ++i) {
+        const int channel = kFields * j + i, plane = channel % kPlanes;
+        const int place = kFields * (plane / kParts) + kFields / kParts * (plane % kParts) + channel / kPlanes;
+        if (kBits == 8) words[i] = static_cast<uint16_t>(place);
+        else bytes[i] = static_cast<uint8_t>(place);
+      }
+      order_[j] = kBits == 8 ? _mm512_load_si512(words) : _mm512_load_si512(bytes);
+    }
+  }
+
+  SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[kVectors]) const {
+    widen_register<0>(total, sums);
+    if constexpr (kNumTotals == 2) widen_register<1>(total, sums);
+  }
+
+  // Codes of 16 channels, each in the lowest bits of its lane.
+  static SMOOTHBIT_INLINE __m512i codes(const uint8_t* bytes) {
+    if constexpr (kBits == 8) {
+      return _mm512_cvtepu8_epi32(load_16(bytes));
+    } else if constexpr (kBits == 4) {
+      // Lanes 8 to 15 use the upper half of the word.
+      const __m512i word = _mm512_set1_epi64(static_cast<int64_t>(load_bytes(bytes, 8)));
+      const __m512i halves = _mm512_permutexvar_epi32(
+          _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), word);
+      return _mm512_srlv_epi32(halves, _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 0, 4, 8, 12, 16, 20, 24, 28));
+    } else {
+      const __m512i word = _mm512_set1_epi32(static_cast<int>(load_bytes(bytes, 4)));
+      return _mm512_srlv_epi32(word, _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30));
+    }
+  }
+
+ private:
+  template <int j>
+  SMOOTHBIT_INLINE void widen_register(const __m512i* total, __m512i sums[kVectors]) const {
+    constexpr int kFirst = j * FloatRow<kBits, kParts>::kFields;
+    if constexpr (kBits == 8) {
+      const __m512i fields = kNumTotals == 1 ? _mm512_permutexvar_epi16(order_[j], total[0])
+                                             : _mm512_permutex2var_epi16(total[0], order_[j], total[kNumTotals - 1]);
+      sums[kFirst] = _mm512_cvtepu16_epi32(_mm512_castsi512_si256(fields));
+      sums[kFirst + 1] = _mm512_cvtepu16_epi32(_mm512_extracti64x4_epi64(fields, 1));
+    } else {
+      const __m512i fields = kNumTotals == 1 ? _mm512_permutexvar_epi8(order_[j], total[0])
+                                             : _mm512_permutex2var_epi8(total[0], order_[j], total[kNumTotals - 1]);
+      sums[kFirst] = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(fields));
+      sums[kFirst + 1] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 1));
+      sums[kFirst + 2] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 2));
+      sums[kFirst + 3] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 3));
+    }
+  }
+
+  __m512i order_[kNumTotals];
+};
+
+// Codes, in the order of the dwords of a row.
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+struct PackedOutput {
+  using Float = FloatRow<kBits, kParts>;
+  using Row = typename SimpleLawAvx512<kBits>::Row;
+  const Call<kBits, kParts, kHasPrefetch>& call;
+
+  SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[Float::kVectors]) const { Float::widen(total, sums); }
+  SMOOTHBIT_INLINE void finish(const Row& constants, const __m512i* sums, int64_t row, int64_t byte) const {
+    const __m512i codes = kHasTerm ? repeat_row<kParts>(call.term(0, row) + byte) : _mm512_setzero_si512();
+    const __m512i packed = Float::template pack<kHasTerm>(call.law, constants, sums, codes, call.zero_points);
+    store_union<kParts>(call.out(row) + byte, packed, call.valid_at(byte));
+  }
+  SMOOTHBIT_INLINE void end(int64_t row) const { call.clear_after(row); }
+};
+
+// Float32 values, in the order of the channels.
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+struct FloatOutput {
+  using Row = typename SimpleLawAvx512<kBits>::Row;
+  static constexpr int kVectors = Channels<kBits, kParts>::kVectors;
+  const Call<kBits, kParts, kHasPrefetch>& call;
+  Channels<kBits, kParts> channels;
+  bool is_streamed;  // stored past the caches, which the values would only fill
+
+  SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[kVectors]) const { channels.widen(total, sums); }
+  SMOOTHBIT_INLINE void finish(const Row& constants, const __m512i* sums, int64_t row, int64_t byte) const {
+    const int64_t first = byte * 8 / kBits, count = call.e.num_channels - first;
+    float* out = call.e.out_floats(row) + first;
+    const uint8_t* codes = kHasTerm ? call.term(0, row) + byte : nullptr;
+    const __m512 factor = _mm512_set1_ps(call.e.output_row_scale ? call.e.output_row_scale[row] : 1.0f);
+    for (int v = 0; v < kVectors && 16 * v < count; ++v) {
+      const __m512i code = kHasTerm ? channels.codes(codes + 2 * kBits * v) : _mm512_setzero_si512();
+      const __m512 y = _mm512_mul_ps(call.law.template output<kHasTerm>(constants, sums[v], code), factor);
+      if (is_streamed)
+        _mm512_stream_ps(out + 16 * v, y);
+      else if (count - 16 * v >= 16)
+        _mm512_storeu_ps(out + 16 * v, y);
+      else
+        _mm512_mask_storeu_ps(out + 16 * v, static_cast<__mmask16>((1u << (count - 16 * v)) - 1), y);
+    }
+  }
+  SMOOTHBIT_INLINE void end(int64_t) const {}
+};
+
 // One register of every row, and the next one: entries [from, to), at most `kFlush`.
-template <int kBits, int kParts, int kRegisters, bool kHasPrefetch>
-SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t from, int64_t to,
+template <int kBits, int kRegisters, int kParts, bool kHasPrefetch, class Output>
+SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t from, int64_t to, const Output& output,
                              __m512i (*sums)[FloatRow<kBits, kParts>::kVectors]) {
   __m512i total[kTotals<kBits, kParts>];
   PlanesAvx512<kBits> planes;
@@ -435,61 +631,91 @@ SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t fro
     }
     next.split();
     join_parts_avx512<kBits, kParts>(next, total);
-    FloatRow<kBits, kParts>::widen(total, sums[1]);
+    output.widen(total, sums[1]);
   }
   planes.split();
   join_parts_avx512<kBits, kParts>(planes, total);
-  FloatRow<kBits, kParts>::widen(total, sums[0]);
+  output.widen(total, sums[0]);
 }
 
 // The registers of a row from `byte` on.
-template <int kBits, bool kHasTerm, int kParts, int kRegisters, bool kHasPrefetch>
-SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& call,
+template <int kBits, int kRegisters, int kParts, bool kHasPrefetch, class Output>
+SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
                                       const typename SimpleLawAvx512<kBits>::Row& constants, int64_t row,
                                       int64_t byte) {
-  using Float = FloatRow<kBits, kParts>;
+  constexpr int kVectors = FloatRow<kBits, kParts>::kVectors;
   constexpr int64_t kFlush = PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
   const int64_t begin = call.args.indptr[row], end = call.args.indptr[row + 1];
   Rows<kParts, kHasPrefetch> rows = call.rows;
   rows.source += byte;
-  __m512i sums[kRegisters][Float::kVectors];
-  gather<kBits, kParts, kRegisters>(rows, begin, std::min(begin + kFlush, end), sums);
+  __m512i sums[kRegisters][kVectors];
+  gather<kBits, kRegisters>(rows, begin, std::min(begin + kFlush, end), output, sums);
   for (int64_t from = begin + kFlush; from < end; from += kFlush) {
-    __m512i more[kRegisters][Float::kVectors];
-    gather<kBits, kParts, kRegisters>(rows, from, std::min(from + kFlush, end), more);
+    __m512i more[kRegisters][kVectors];
+    gather<kBits, kRegisters>(rows, from, std::min(from + kFlush, end), output, more);
     for (int r = 0; r < kRegisters; ++r)
-      for (int v = 0; v < Float::kVectors; ++v) sums[r][v] = _mm512_add_epi32(sums[r][v], more[r][v]);
+      for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_add_epi32(sums[r][v], more[r][v]);
   }
-  const auto finish = [&](int r) {
-    const int64_t at = byte + 64 * r;
-    const __m512i codes = kHasTerm ? repeat_row<kParts>(call.term(0, row) + at) : _mm512_setzero_si512();
-    const __m512i packed = Float::template pack<kHasTerm>(call.law, constants, sums[r], codes, call.zero_points);
-    store_union<kParts>(call.out(row) + at, packed, call.valid_at(at));
-  };
-  finish(0);
-  if constexpr (kRegisters == 2) finish(1);
+  output.finish(constants, sums[0], row, byte);
+  if constexpr (kRegisters == 2) output.finish(constants, sums[1], row, byte + 64);
 }
 
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row, int64_t end) {
-  const float* row_terms = call.e.row_term;
-  const int64_t last = call.last;
+// kParts rows of one length that need no flush.
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
+SMOOTHBIT_INLINE void float_neighbours(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
+                                       const float* row_terms, int64_t row) {
+  PlanesAvx512<kBits> planes;
+  planes.start();
+  planes.add(Neighbours<kParts, kHasPrefetch>{call.rows, call.args.indptr[row], call.length(row)});
+  planes.split();
+  __m512i totals[kParts][kTotals<kBits, kParts>];
+  split_rows_avx512<kBits, kParts>(planes, totals);
+  for (int p = 0; p < kParts; ++p) {
+    __m512i sums[FloatRow<kBits, kParts>::kVectors];
+    output.widen(totals[p], sums);
+    output.finish(call.law.template row<kHasTerm>(row + p, row_terms ? row_terms[row + p] : 0.0f), sums, row + p, 0);
+    output.end(row + p);
+  }
+}
+
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
+__attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
+                                          int64_t row, int64_t end) {
+  const float* row_terms = call.e.col_term ? call.e.row_term : nullptr;
+  const int64_t last = kParts > 1 ? 0 : call.last;
   for (; row < end; ++row) {
+    if constexpr (kParts > 1) {
+      if (row + kParts <= end && call.has_equal_lengths(row, PlanesAvx512<kBits>::kMaxRows)) {
+        float_neighbours<kBits, kHasTerm>(call, output, row_terms, row);
+        row += kParts - 1;
+        continue;
+      }
+    }
     const auto constants = call.law.template row<kHasTerm>(row, row_terms ? row_terms[row] : 0.0f);
     int64_t byte = 0;
     if constexpr (kBits == 8 && kParts == 1)
-      for (; byte < last; byte += 128) float_registers<kBits, kHasTerm, kParts, 2>(call, constants, row, byte);
-    for (; byte <= last; byte += 64) float_registers<kBits, kHasTerm, kParts, 1>(call, constants, row, byte);
-    call.clear_after(row);
+      for (; byte < last; byte += 128) float_registers<kBits, 2>(call, output, constants, row, byte);
+    for (; byte <= last; byte += 64) float_registers<kBits, 1>(call, output, constants, row, byte);
+    output.end(row);
   }
+}
+
+// Whether float32 rows are whole lines, and too many for the caches.
+bool is_streamed(const Epilogue& e, int64_t num_rows) {
+  constexpr int64_t kCacheBytes = 1 << 22;
+  const int64_t row_bytes = e.num_channels * 4;
+  return num_rows * row_bytes > kCacheBytes && row_bytes % 64 == 0 && e.out_stride * 4 % 64 == 0 &&
+         reinterpret_cast<uintptr_t>(e.out) % 64 == 0;
 }
 
 // Finishes rows without a table.
 template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
 SMOOTHBIT_INLINE void other_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row,
                                  int64_t end) {
-  if (call.e.is_simple) float_rows<kBits, kHasTerm>(call, row, end);
-  else other(call.args, row, end);
+  if (call.e.is_simple)
+    float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, kParts, kHasPrefetch>{call}, row, end);
+  else
+    other(call.args, row, end);
 }
 
 // Finishes rows one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
@@ -499,19 +725,32 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPr
                                                 int64_t end) {
   const ThresholdCache& cache = *call.e.thresholds;
   const int64_t max_length = ThresholdCache::max_length(kBits);
-  for (; row < end; ++row) {
-    const int64_t length = call.length(row);
-    if (length > max_length || length == 0) break;
-    if (kStopsAtRuns && row + kShortestRun <= end && call.begins_run(row, length)) break;
-    const ThresholdTable* table = cache.find_ready(call.e, row, length);
-    if (!table) break;
-    search_row<kBits, kTerms>(call, *table, row);
+  const ThresholdTable* tables[kBatch];
+  for (;;) {
+    int64_t count = 0;
+    for (; count < kBatch && row + count < end; ++count) {
+      const int64_t next = row + count, length = call.length(next);
+      if (length > max_length || length == 0) break;
+      if (kStopsAtRuns && next + kShortestRun <= end && call.begins_run(next, length)) break;
+      tables[count] = cache.find_ready(call.e, next, length);
+      if (!tables[count]) break;
+    }
+    search_batch<kBits, kTerms>(call, tables, row, count);
+    row += count;
+    if (count < kBatch) return row;
   }
-  return row;
 }
 
 template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
 void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row, int64_t end) {
+  if (!call.e.output.num_bits) {
+    if constexpr (Channels<kBits, kParts>::kIsPossible) {
+      const FloatOutput<kBits, (kTerms > 0), kParts, kHasPrefetch> output{call, {}, is_streamed(call.e, call.args.num_rows)};
+      float_rows<kBits, (kTerms > 0)>(call, output, row, end);
+      _mm_sfence();
+    }
+    return;
+  }
   if (!call.has_tables) return other_rows<kBits, (kTerms > 0)>(call, other, row, end);
   if constexpr (kBits < 8) {
     while (row < end) {
@@ -528,7 +767,12 @@ void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, i
       if constexpr (kParts > 1) {
         const int64_t run = call.run(row, end) / kParts * kParts;
         if (run >= kShortestRun && call.has_factors(*table, row, row + run)) {
-          search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+          if constexpr (kBits == 2 && kTerms <= 1) {
+            if (length <= Direct::kMaxLength) look_up_neighbours<kTerms>(call, *table, row, row + run);
+            else search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+          } else {
+            search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+          }
           row += run;
           continue;
         }
@@ -561,7 +805,7 @@ void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Call<kBits, kParts, kHasPrefetch> call{
       args, args.epilogue, has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
-      FloatRow<kBits, kParts>::repeat(static_cast<int>(args.epilogue.output.zero_point[0])),
+      FloatRow<kBits, kParts>::repeat(args.epilogue.output.num_bits ? static_cast<int>(args.epilogue.output.zero_point[0]) : 0),
       {args.source, args.indices, args.source_stride}, SimpleLawAvx512<kBits>(args.epilogue), {}};
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<kBits, 0>(call, other, begin, end);
@@ -592,13 +836,21 @@ void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   if (readable < end) other(args, readable, end);
 }
 
-// Whether the epilogue is one of these: a table or the law of all channels, on whole registers.
+// Whether float32 values take no more than SimpleLawAvx512 and a factor of the row.
+template <int kBits>
+bool has_simple_values(const Epilogue& e) {
+  return !e.output.num_bits && e.is_uniform && e.col_scale && e.num_channels > 0 && !e.aggregate.num_bits &&
+         (e.num_terms == 0 || (e.num_terms == 1 && e.terms[0].num_bits == kBits));
+}
+
+// Whether the epilogue is one of these: a table, or the law of all channels, on whole registers.
 template <int kBits>
 bool fits(const SpmmArgs& args, int64_t needed) {
   const Epilogue& e = args.epilogue;
-  if (args.weights || !(has_tables<kBits>(e) || (e.is_simple && e.output.num_bits == kBits))) return false;
-  if (e.num_terms > (kBits == 2 ? 2 : 1)) return false;
-  bool is_whole = args.source_stride >= needed && e.out_stride >= needed;
+  const bool is_float = has_simple_values<kBits>(e) && (kBits > 2 || needed < 64);
+  const bool is_packed = has_tables<kBits>(e) || (e.is_simple && e.output.num_bits == kBits);
+  if (args.weights || !(is_float || is_packed) || e.num_terms > (kBits == 2 ? 2 : 1)) return false;
+  bool is_whole = args.source_stride >= needed && (is_float || e.out_stride >= needed);
   if (needed < 64) is_whole = is_whole && args.source_stride == needed;
   for (int t = 0; t < e.num_terms; ++t) is_whole = is_whole && e.terms[t].stride >= needed;
   return is_whole;

@@ -147,6 +147,30 @@ SMOOTHBIT_INLINE void join_parts_avx512(const PlanesAvx512<kBits>& sums, __m512i
   }
 }
 
+// kParts rows, of which row p lies in part p of all planes: afterwards totals[p] is what join_parts_avx512 gives.
+template <int kBits, int kParts>
+SMOOTHBIT_INLINE void split_rows_avx512(const PlanesAvx512<kBits>& sums, __m512i (*totals)[PlanesAvx512<kBits>::kPlanes / kParts]) {
+  static_assert(kParts == 2 || (kParts == 4 && kBits == 2), "more than one row");
+  const __m512i* plane = sums.plane;
+  const __m512i low = _mm512_shuffle_i64x2(plane[0], plane[1], 0x44);
+  const __m512i high = _mm512_shuffle_i64x2(plane[0], plane[1], 0xee);
+  if constexpr (kBits == 2) {
+    const __m512i next_low = _mm512_shuffle_i64x2(plane[2], plane[3], 0x44);
+    const __m512i next_high = _mm512_shuffle_i64x2(plane[2], plane[3], 0xee);
+    if constexpr (kParts == 4) {
+      totals[0][0] = _mm512_shuffle_i64x2(low, next_low, 0x88);
+      totals[1][0] = _mm512_shuffle_i64x2(low, next_low, 0xdd);
+      totals[2][0] = _mm512_shuffle_i64x2(high, next_high, 0x88);
+      totals[3][0] = _mm512_shuffle_i64x2(high, next_high, 0xdd);
+      return;
+    }
+    totals[0][1] = next_low;
+    totals[1][1] = next_high;
+  }
+  totals[0][0] = low;
+  totals[1][0] = high;
+}
+
 }  // namespace
 }  // namespace smoothbit
 SMOOTHBIT_END_AVX512

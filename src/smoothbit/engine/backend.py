@@ -249,7 +249,7 @@ def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Floa
 def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
-        return np.empty((num_rows, epilogue.num_channels), dtype=np.float32)
+        return aligned_bytes(num_rows, 4 * epilogue.num_channels).view(np.float32)
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
     # Codes with more room than their law needs are for steps that work on whole blocks.
     return aligned_bytes(num_rows, stride if epilogue.output_bits is None else max(stride, kernels.BLOCK_BYTES))

@@ -35,6 +35,14 @@ def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
     return (row_bytes + 31) // 32 * 32
 
 
+def streams_rows(num_channels: int) -> bool:
+    """Return whether kernels of the ISA in force store large float32 results [N, F] past the caches.
+
+    Rows may then go to any place at no extra cost. It takes rows of whole cache lines, F a multiple of 16.
+    """
+    return isa.chosen() != "numpy" and num_channels % 16 == 0 and bool(isa.extension().streams_rows())
+
+
 def output_rows(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Float32Array:
     """Return `out`, checked, or new rows of exactly the needed width.
 

@@ -9,8 +9,10 @@ import pytest
 
 from smoothbit import kernels
 from smoothbit.errors import ArgumentError, ShapeError
-from smoothbit.kernels import Epilogue, Term, isa
+from smoothbit.kernels import Epilogue, Term, isa, reference
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
+from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.packing import pack
 from smoothbit.testing.kernels import inputs
 
 F, N = 12, 5
@@ -219,3 +221,26 @@ def test_take_rows_refuses_other_layouts():
         kernels.take_rows(floats(4, 2), np.zeros(3, np.int64))
     with pytest.raises(ShapeError, match="`out` to be C-contiguous float32"):
         kernels.take_rows(floats(4, 2), np.zeros(3, np.int32), out=np.empty((3, 3), np.float32))
+
+
+@pytest.mark.parametrize("num_bits", [2, 4, 8])
+@pytest.mark.parametrize("tag", isa.available()[:-1])
+def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits):
+    num_rows, num_channels = 17_000, 64  # 4.35 MB: what AVX-512 stores past the caches
+    rng = np.random.default_rng(num_bits)
+    lengths = np.repeat(rng.integers(1, 7, num_rows // 8 + 1), 8)[:num_rows]  # runs of one length
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    graph = CSR(indptr, rng.integers(0, num_rows, indptr[-1]).astype(np.int32), num_rows)
+    source = pack(rng.integers(0, 1 << num_bits, (num_rows, num_channels)).astype(np.uint8), num_bits)
+    epilogue = Epilogue(
+        num_channels,
+        col_scale=np.full(num_channels, 0.3, np.float32),
+        row_scale=(1 / lengths).astype(np.float32),
+        out_rows=rng.permutation(num_rows).astype(np.int32),
+    )
+    buffer = np.zeros(num_rows * num_channels + 16, np.float32)
+    start = -buffer.ctypes.data % 64 // 4
+    out = buffer[start : start + num_rows * num_channels].reshape(num_rows, num_channels)
+    with isa.use(tag):
+        kernels.spmm(graph, source, num_bits, epilogue, out=out, num_threads=2)
+    np.testing.assert_array_equal(out, reference.spmm(graph, source, num_bits, None, epilogue))

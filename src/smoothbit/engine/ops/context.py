@@ -15,7 +15,7 @@ from smoothbit.errors import ArgumentError
 from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
-from smoothbit.kernels.output import perform_reference
+from smoothbit.kernels.output import perform_reference, streams_rows
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.features import Features
 from smoothbit.registry import Registry
@@ -26,7 +26,7 @@ OPS: Registry[Callable[[Any, Context], Value]] = Registry("operation")
 
 
 MAX_SCATTERED_BYTES = 1 << 22
-"""Largest float32 result whose rows a kernel stores in another order."""
+"""Largest float32 result whose rows a kernel stores in another order, unless it stores them past the caches."""
 
 
 @dataclass
@@ -100,7 +100,8 @@ class Context:
             law: Law of the result, or None for float32.
         """
         num_bytes = self.graph.num_nodes * channels * np.dtype(np.float32).itemsize
-        if not self.is_inside or law is not None or num_bytes > MAX_SCATTERED_BYTES:
+        is_cheap = num_bytes <= MAX_SCATTERED_BYTES or streams_rows(channels)
+        if not self.is_inside or law is not None or not is_cheap:
             return None
         self.is_inside = False
         return self.graph.order.nodes
