@@ -15,9 +15,9 @@ HERE = Path(__file__).parent
 PAGE = HERE.parent / "docs" / "performance.md"
 BEGIN, END = "<!-- tables: benchmarks/make_tables.py -->", "<!-- end of tables -->"
 HEAD = (
-    "| {} | bits | ms | quartiles | times our own FP32 | times the best FP32 peer | which "
+    "| {} | ISA | bits | ms | quartiles | times our own FP32 | times the best FP32 peer | which "
     "| times the best low-bit peer |\n"
-    "|---|---|---|---|---|---|---|---|"
+    "|---|---|---|---|---|---|---|---|---|"
 )
 TITLES = {
     "propagate": "one step",
@@ -49,20 +49,20 @@ def _row(name: str, row: dict[str, Any]) -> str:
     low = "-" if row["ratio_best_lowbit_peer"] is None else f"{row['ratio_best_lowbit_peer']:.1f}"
     quartiles = f"{row['engine_q1_ms']:.4g} .. {row['engine_q3_ms']:.4g}"
     return (
-        f"| {setting} | {row['bits']} | {row['engine_ms']:.4g} | {quartiles} | {own} | {best} "
+        f"| {setting} | {row['isa']} | {row['bits']} | {row['engine_ms']:.4g} | {quartiles} | {own} | {best} "
         f"| {row['best_fp32_peer'] or '-'} | {low} |"
     )
 
 
 def _memory(rows: list[dict[str, Any]]) -> str:
     lines = [
-        "| whole network, peak resident memory | bits | engine MB | PyG MB | times |",
-        "|---|---|---|---|---|",
+        "| whole network, peak resident memory | ISA | bits | engine MB | PyG MB | times |",
+        "|---|---|---|---|---|---|",
     ]
     for row in rows:
         pyg, engine = row["memory"]["pyg-appnp"]["peak_mb"], row["peak_rss_mb"]
         setting = f"{row['graph']}, {row['channels']} channels"
-        lines.append(f"| {setting} | {row['bits']} | {engine:.0f} | {pyg:.0f} | {pyg / engine:.1f} |")
+        lines.append(f"| {setting} | {row['isa']} | {row['bits']} | {engine:.0f} | {pyg:.0f} | {pyg / engine:.1f} |")
     return "\n".join(lines)
 
 

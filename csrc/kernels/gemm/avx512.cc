@@ -113,13 +113,31 @@ void multiply_block(const GemmArgs& args, Group g, int64_t num_rows) {
   }
 }
 
+// Whether source rows are what gemm_unpack_rows_avx2 would make of them: whole steps of bytes, not all in one cache set.
+bool is_unpacked(const GemmArgs& args) {
+  return args.source_bits == 8 && args.depth == gemm_num_steps(args) * 4 && args.source_stride % 4096 != 0;
+}
+
+int32_t sum_codes(const uint8_t* codes, int64_t depth) {
+  const __m512i ones = _mm512_set1_epi8(1);
+  __m512i sums_i32x16 = _mm512_setzero_si512();
+  int64_t i = 0;
+  for (; i + 64 <= depth; i += 64) sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, _mm512_loadu_si512(codes + i), ones);
+  const __mmask64 rest = (uint64_t{1} << (depth - i)) - 1;
+  sums_i32x16 = _mm512_dpbusd_epi32(sums_i32x16, _mm512_maskz_loadu_epi8(rest, codes + i), ones);
+  const __m256i eight = _mm256_add_epi32(_mm512_castsi512_si256(sums_i32x16), _mm512_extracti64x4_epi64(sums_i32x16, 1));
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4e));
+  return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
+}
+
 // kBits: of the output of a simple epilogue without terms; 0 for any other.
 template <int kBits>
 void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
   const SimpleLawAvx512<kBits> law(e);
   const int64_t sums_stride = gemm_sums_stride(args), codes_stride = gemm_codes_stride(args);
-  const bool has_row_sums = e.col_term && !e.row_term;
+  const bool has_row_sums = e.col_term && !e.row_term, is_direct = is_unpacked(args);
   GemmRowSums row_sums[kGemmRowBlock] = {};
   int32_t* sums = static_cast<int32_t*>(scratch);
   uint8_t* codes = reinterpret_cast<uint8_t*>(sums + kGemmRowBlock * sums_stride);
@@ -127,8 +145,16 @@ void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64
                     args.weight_bits == 8, row_sums, sums, sums_stride};
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
-    gemm_unpack_rows_avx2(args, row, num_rows, codes, row_sums);
-    multiply_block(args, first, num_rows);
+    Group block = first;
+    if (is_direct && num_rows == kGemmRowBlock) {
+      block.codes = args.source + row * args.source_stride;
+      block.codes_stride = args.source_stride;
+      for (int64_t r = 0; r < num_rows && (block.has_signed_weights || has_row_sums); ++r)
+        row_sums[r].codes = sum_codes(block.codes + r * args.source_stride, args.depth);
+    } else {
+      gemm_unpack_rows_avx2(args, row, num_rows, codes, row_sums);
+    }
+    multiply_block(args, block, num_rows);
     for (int64_t r = 0; r < num_rows; ++r) {
       float row_term = 0.0f;
       if (e.row_term) row_term = e.row_term[row + r];

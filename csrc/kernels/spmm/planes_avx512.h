@@ -149,7 +149,8 @@ SMOOTHBIT_INLINE void join_parts_avx512(const PlanesAvx512<kBits>& sums, __m512i
 
 // kParts rows, of which row p lies in part p of all planes: afterwards totals[p] is what join_parts_avx512 gives.
 template <int kBits, int kParts>
-SMOOTHBIT_INLINE void split_rows_avx512(const PlanesAvx512<kBits>& sums, __m512i (*totals)[PlanesAvx512<kBits>::kPlanes / kParts]) {
+SMOOTHBIT_INLINE void split_rows_avx512(const PlanesAvx512<kBits>& sums,
+                                         __m512i (*totals)[PlanesAvx512<kBits>::kPlanes / kParts]) {
   static_assert(kParts == 2 || (kParts == 4 && kBits == 2), "more than one row");
   const __m512i* plane = sums.plane;
   const __m512i low = _mm512_shuffle_i64x2(plane[0], plane[1], 0x44);
