@@ -37,8 +37,13 @@ class SimpleLawAvx512 {
         row_scales_(e.row_scale),
         term_scales_(e.num_terms ? e.terms[0].row_scale : nullptr),
         has_row_term_(e.col_term),
+        has_row_scale_(e.row_scale || e.col_bias),
         has_relu_(e.has_relu),
-        has_phase_(!e.output.phase_is_zero) {}
+        has_phase_(!e.output.phase_is_zero) {
+    // A law that clips at zero clips what ReLU does.
+    const Law& law = e.output;
+    if (law.num_bits && !has_phase_ && law.zero_point[0] == 0.0f && law.inv_scale[0] > 0.0f) has_relu_ = false;
+  }
 
   template <bool kHasTerm>
   SMOOTHBIT_INLINE Row row(int64_t row, float row_term) const {
@@ -60,7 +65,7 @@ class SimpleLawAvx512 {
   SMOOTHBIT_INLINE __m512 output(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
     __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16), col_scale_);
     if (has_row_term_) y = _mm512_add_ps(y, r.row_term);
-    y = _mm512_add_ps(_mm512_mul_ps(y, r.row_scale), col_bias_);
+    if (has_row_scale_) y = _mm512_add_ps(_mm512_mul_ps(y, r.row_scale), col_bias_);
     if constexpr (kHasTerm) {
       if constexpr (kBits <= 4)
         y = _mm512_add_ps(y, _mm512_permutexvar_ps(term_codes, r.values));
@@ -88,7 +93,7 @@ class SimpleLawAvx512 {
   __m512 col_scale_, col_term_, col_bias_, step_, offset_, inv_scale_, phase_, low_, high_;
   const float* row_scales_;
   const float* term_scales_;
-  bool has_row_term_, has_relu_, has_phase_;
+  bool has_row_term_, has_row_scale_, has_relu_, has_phase_;
 };
 
 // 64 codes, each in a byte in the order of the channels, to exactly the bytes that hold them.

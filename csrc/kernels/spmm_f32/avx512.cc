@@ -16,10 +16,9 @@ SMOOTHBIT_INLINE __m512 finish(const SpmmF32Args& args, int64_t row, __m512 y, _
   return y;
 }
 
-// Channels [channel, channel + 16 * V) of one row; at V = 1 those under `mask`.
-template <int V, bool kHasValues>
-SMOOTHBIT_INLINE void sum_block(const SpmmF32Args& args, int64_t row, int64_t channel, __mmask16 mask,
-                                int64_t prefetch_end) {
+// V registers of one row from `channel` on; the last of them under `mask`, unless all are whole.
+template <int V, bool kHasValues, bool kIsWhole>
+void sum_block(const SpmmF32Args& args, int64_t row, int64_t channel, __mmask16 mask, int64_t prefetch_end) {
   const int64_t num_channels = args.num_channels;
   const float* source = args.source + channel;
   __m512 acc_f32x16[V];
@@ -32,37 +31,47 @@ SMOOTHBIT_INLINE void sum_block(const SpmmF32Args& args, int64_t row, int64_t ch
     }
     const float* message = source + args.indices[entry] * num_channels;
     for (int v = 0; v < V; ++v) {
-      __m512 value = V == 1 ? _mm512_maskz_loadu_ps(mask, message) : _mm512_loadu_ps(message + 16 * v);
+      __m512 value = kIsWhole || v < V - 1 ? _mm512_loadu_ps(message + 16 * v)
+                                           : _mm512_maskz_loadu_ps(mask, message + 16 * v);
       if constexpr (kHasValues) value = _mm512_mul_ps(value, _mm512_set1_ps(args.values[entry]));
       acc_f32x16[v] = _mm512_add_ps(acc_f32x16[v], value);
     }
   }
   const int64_t offset = row * num_channels + channel;
   for (int v = 0; v < V; ++v) {
-    const __mmask16 lanes = V == 1 ? mask : static_cast<__mmask16>(0xffff);
+    const __mmask16 lanes = kIsWhole || v < V - 1 ? static_cast<__mmask16>(0xffff) : mask;
     const __m512 skip = args.skip ? _mm512_maskz_loadu_ps(lanes, args.skip + offset + 16 * v) : _mm512_setzero_ps();
     _mm512_mask_storeu_ps(args.out + offset + 16 * v, lanes, finish(args, row, acc_f32x16[v], skip));
   }
 }
 
+using SumBlock = void (*)(const SpmmF32Args&, int64_t, int64_t, __mmask16, int64_t);
+
+// The block of V registers whose last one has `count` channels.
+template <bool kHasValues, int V = 8>
+SumBlock choose_block(int num_registers, int64_t count) {
+  if constexpr (V > 1)
+    if (num_registers < V) return choose_block<kHasValues, V - 1>(num_registers, count);
+  return count == 16 ? sum_block<V, kHasValues, true> : sum_block<V, kHasValues, false>;
+}
+
 template <bool kHasValues>
 void sum_rows(const SpmmF32Args& args, int64_t row_begin, int64_t row_end) {
+  constexpr int64_t kBlock = 128;  // channels
+  const int64_t num_channels = args.num_channels;
+  if (num_channels == 0) return;
   // A table that fits the second-level cache gains nothing from prefetching.
   constexpr int64_t kCacheBytes = 1 << 19;
-  const bool is_small = args.num_sources * args.num_channels * 4 <= kCacheBytes;
+  const bool is_small = args.num_sources * num_channels * 4 <= kCacheBytes;
   const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
-  const int64_t num_channels = args.num_channels;
+  const int64_t last = (num_channels - 1) / kBlock * kBlock, rest = num_channels - last;
+  const int64_t count = (rest - 1) % 16 + 1;  // of the last register
+  const SumBlock sum_last = choose_block<kHasValues>(static_cast<int>((rest + 15) / 16), count);
+  const __mmask16 mask = static_cast<__mmask16>(0xffff >> (16 - count));
   for (int64_t row = row_begin; row < row_end; ++row) {
-    int64_t channel = 0;
-    for (; channel + 128 <= num_channels; channel += 128)
-      sum_block<8, kHasValues>(args, row, channel, 0xffff, prefetch_end);
-    for (; channel + 64 <= num_channels; channel += 64)
-      sum_block<4, kHasValues>(args, row, channel, 0xffff, prefetch_end);
-    for (; channel < num_channels; channel += 16) {
-      const int64_t rest = num_channels - channel;
-      const __mmask16 mask = static_cast<__mmask16>(rest >= 16 ? 0xffff : (1u << rest) - 1);
-      sum_block<1, kHasValues>(args, row, channel, mask, prefetch_end);
-    }
+    for (int64_t channel = 0; channel < last; channel += kBlock)
+      sum_block<8, kHasValues, true>(args, row, channel, 0xffff, prefetch_end);
+    sum_last(args, row, last, mask, prefetch_end);
   }
 }
 
