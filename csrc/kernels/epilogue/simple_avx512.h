@@ -24,15 +24,16 @@ class SimpleLawAvx512 {
     __m512 values;      // of the 2^kBits codes of a term: the same operations, done once
   };
 
+  // Of an epilogue without channels nothing is read.
   explicit SimpleLawAvx512(const Epilogue& e)
-      : col_scale_(first_or(0.0f, e.col_scale)),
-        col_term_(first_or(0.0f, e.col_term)),
-        col_bias_(first_or(-0.0f, e.col_bias)),
-        step_(first_or(0.0f, e.num_terms ? e.terms[0].step : nullptr)),
-        offset_(first_or(0.0f, e.num_terms ? e.terms[0].offset : nullptr)),
-        inv_scale_(first_or(1.0f, e.output.inv_scale)),
-        phase_(first_or(0.0f, e.output.phase)),
-        low_(_mm512_sub_ps(_mm512_setzero_ps(), first_or(0.0f, e.output.zero_point))),
+      : col_scale_(first(e, e.col_scale, 0.0f)),
+        col_term_(first(e, e.col_term, 0.0f)),
+        col_bias_(first(e, e.col_bias, -0.0f)),
+        step_(first(e, e.num_terms ? e.terms[0].step : nullptr, 0.0f)),
+        offset_(first(e, e.num_terms ? e.terms[0].offset : nullptr, 0.0f)),
+        inv_scale_(first(e, e.output.inv_scale, 1.0f)),
+        phase_(first(e, e.output.phase, 0.0f)),
+        low_(_mm512_sub_ps(_mm512_setzero_ps(), first(e, e.output.zero_point, 0.0f))),
         high_(_mm512_add_ps(_mm512_set1_ps(e.output.qmax), low_)),
         row_scales_(e.row_scale),
         term_scales_(e.num_terms ? e.terms[0].row_scale : nullptr),
@@ -42,7 +43,8 @@ class SimpleLawAvx512 {
         has_phase_(!e.output.phase_is_zero) {
     // A law that clips at zero clips what ReLU does.
     const Law& law = e.output;
-    if (law.num_bits && !has_phase_ && law.zero_point[0] == 0.0f && law.inv_scale[0] > 0.0f) has_relu_ = false;
+    if (law.num_bits && e.num_channels > 0 && !has_phase_ && law.zero_point[0] == 0.0f && law.inv_scale[0] > 0.0f)
+      has_relu_ = false;
   }
 
   template <bool kHasTerm>
@@ -85,7 +87,9 @@ class SimpleLawAvx512 {
   }
 
  private:
-  static __m512 first_or(float other, const float* values) { return _mm512_set1_ps(values ? values[0] : other); }
+  static __m512 first(const Epilogue& e, const float* values, float other) {
+    return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);
+  }
   SMOOTHBIT_INLINE __m512 value(__m512i codes, __m512 scale) const {
     return _mm512_mul_ps(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(codes), step_), offset_), scale);
   }
