@@ -5,6 +5,7 @@
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 
@@ -66,8 +67,11 @@ void run_rows(void (*kernel)(const Args&, int64_t, int64_t), const Args& args, c
     kernel(args, 0, num_rows);
     return;
   }
-  constexpr int kPartsPerThread = 4;  // evens out rows that cost more than their entries tell
-  const int num_parts = num_threads * kPartsPerThread;
+  // Parts are taken as threads fall free: the shorter the last one, the less another thread waits for it. A part of
+  // few rows costs more to take than it evens out.
+  constexpr int64_t kMinPartsPerThread = 4, kMaxPartsPerThread = 16, kRowsPerPart = 512;
+  const int num_parts = static_cast<int>(std::clamp<int64_t>(num_rows / kRowsPerPart, num_threads * kMinPartsPerThread,
+                                                             num_threads * kMaxPartsPerThread));
   RowJob<Args> job{kernel, &args, indptr, num_rows, num_parts};
   run_parts(num_threads, num_parts, &RowJob<Args>::call, &job);
 }

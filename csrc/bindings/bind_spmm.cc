@@ -7,7 +7,7 @@ namespace smoothbit {
 namespace {
 
 // Below this much work a second thread costs more than it saves (waking one takes some microseconds).
-constexpr int64_t kBytesPerThread = 1 << 18;
+constexpr int64_t kBytesPerThread = 1 << 21, kFloatBytesPerThread = 1 << 19;
 
 // A sum or a maximum of gathered rows of codes.
 class GatherCall : public Call {
@@ -83,7 +83,7 @@ class SpmmF32Call : public Call {
     args_.num_sources = static_cast<int64_t>(source_.shape(0));
     args_.num_channels = static_cast<int64_t>(source_.shape(1));
     const int64_t work = (static_cast<int64_t>(indices_.shape(0)) + args_.num_rows) * args_.num_channels * 4;
-    num_threads_ = resolve_threads(num_threads, work, 2 * kBytesPerThread);
+    num_threads_ = resolve_threads(num_threads, work, kFloatBytesPerThread);
   }
 
   void run() const override {
