@@ -5,6 +5,7 @@
 // No Python needed, so the same program cross-compiles (NEON under qemu) and builds on an emulation of
 // AVX-512. Inputs end at an unreadable page: a read past the end of a buffer stops the program. Outputs
 // carry guard bytes on both sides and padding that must come back as zero.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 
@@ -17,6 +18,9 @@ namespace {
 const int kLengths[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   10,  15,  16,  17,  20,  31, 32,
                         33, 40, 63, 64, 65, 97, 100, 127, 128, 129, 193, 255, 256, 257, 300, 513};
 const int kWidths[] = {1, 2, 4, 8};
+
+// Bytes after a row that make its stride 16, or none: the kernels then take whole registers.
+int padding_to_16(int length, int bits) { return std::max(0, 16 - (length * bits + 7) / 8); }
 
 // Every `every`-th length.
 void run_all(int every) {
@@ -41,12 +45,13 @@ void run_all(int every) {
       for (const int depth : {1, 7, 64, 97, 300}) test_product_thresholds(random, bits, depth, length, ++variant);
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
     for (const int bits : {1, 2, 4})
-      for (const int extra : {0, 3, 16, 32}) {
+      for (const int extra : {0, 3, 16, 32, padding_to_16(length, bits)}) {
         test_tabulated(random, bits, length, extra, ++variant);
         test_lookup(random, bits, length, extra, ++variant);
       }
     for (const int bits : kWidths)
-      for (const int extra : {0, 3, 16, 32, 48}) test_uniform(random, bits, length, extra, ++variant);
+      for (const int extra : {0, 3, 16, 32, 48, padding_to_16(length, bits)})
+        test_uniform(random, bits, length, extra, ++variant);
     for (const int bits : kWidths)
       for (const int extra : {0, 1, 3, 8, 16, 32}) test_delta(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);

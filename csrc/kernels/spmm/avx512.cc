@@ -318,7 +318,8 @@ template <int kBits>
 void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   const int64_t row_bytes = (args.epilogue.num_channels * kBits + 7) / 8;
   const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 ? 32 : 16;
-  if (row_bytes > 8 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
+  // Rows of fewer channels are packed closer than a register share (kernels.aligned_row_bytes).
+  if (args.epilogue.num_channels > 16 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
     if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
     if (needed == 32) return run<kBits, 2>(args, other, begin, end);
     if constexpr (kBits == 2) return run<kBits, 4>(args, other, begin, end);

@@ -348,7 +348,8 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   const int64_t row_bytes = (e.num_channels * kBits + 7) / 8;
   const bool is_wide = row_bytes > 16;
   const int64_t needed = is_wide ? (row_bytes + 31) / 32 * 32 : 16;
-  bool fits = row_bytes > 8 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
+  // Rows of fewer channels are packed closer than half a register (kernels.aligned_row_bytes).
+  bool fits = e.num_channels > 16 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
   for (int t = 0; t < e.num_terms; ++t) fits &= e.terms[t].stride >= needed;
   if (!fits) return false;
   // A table that fits the second-level cache gains nothing from prefetching, and the last entries have

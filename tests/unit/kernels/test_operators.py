@@ -171,9 +171,10 @@ def test_spmm_f32_refuses(graph):
 
 
 def test_aligned_row_bytes():
-    assert [kernels.aligned_row_bytes(f, 2) for f in (1, 4, 5, 17, 33, 64, 65, 128, 129)] == [
-        1, 1, 2, 8, 16, 16, 32, 32, 64,
+    assert [kernels.aligned_row_bytes(f, 2) for f in (1, 4, 5, 16, 17, 33, 64, 65, 128, 129)] == [
+        1, 1, 2, 4, 16, 16, 16, 32, 32, 64,
     ]  # fmt: skip
+    assert [kernels.aligned_row_bytes(f, 1) for f in (8, 16, 17, 64, 128, 129)] == [1, 2, 16, 16, 16, 32]
     assert kernels.aligned_row_bytes(40, 8) == 64
 
 
