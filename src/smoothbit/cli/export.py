@@ -14,7 +14,7 @@ from smoothbit.cli.output import Output, human_bytes
 from smoothbit.data import load_dataset
 from smoothbit.engine import ORDERS, Model, PreparedGraph
 from smoothbit.export import export_graph, export_run
-from smoothbit.formats import PackedModel
+from smoothbit.formats import PackedModel, write_model
 from smoothbit.train.run_folder import read_config
 
 
@@ -53,8 +53,16 @@ def export(
         raise typer.BadParameter("Expected --pack-features to come with --graph-out (got it alone). Name a graph file.")
     output = Output(json)
     is_onnx = file_format is Format.ONNX
-    packed = export_run(run, None if is_onnx else out, seed)
-    agreement = _write_onnx(packed, out, run, data_root) if is_onnx else {}
+    packed = export_run(run, None, seed)
+    if graph_out is not None:  # what cannot be packed is refused before there is a file
+        config = read_config(run)
+        data = load_dataset(config.dataset, data_root or config.data_root)
+        features = Model(packed).pack_features(data.features) if pack_features else data.features
+    agreement: dict[str, Any] = {}
+    if is_onnx:
+        agreement = _write_onnx(packed, out, run, data_root)
+    else:
+        write_model(out, packed)
     training = packed.info.training
     size = out.stat().st_size
     result = {
@@ -70,10 +78,7 @@ def export(
             f"largest difference of scores {agreement['max_abs_difference']:.3g}"
         )
     if graph_out is not None:
-        config = read_config(run)
-        data = load_dataset(config.dataset, data_root or config.data_root)
         prepared = PreparedGraph(data.adjacency, order)
-        features = Model(packed).pack_features(data.features) if pack_features else data.features
         export_graph(data, graph_out, prepared.order, features)
         size, find_ms = graph_out.stat().st_size, prepared.setup.find_ms
         result |= {"graph": str(graph_out), "graph_bytes": size, "order": prepared.order.name, "setup_ms": find_ms}

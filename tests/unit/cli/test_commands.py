@@ -147,6 +147,15 @@ def test_packed_features_in_the_graph_file_change_no_score(run: Run, trained: Pa
     assert "Expected --pack-features to come with --graph-out" in outcome.err
 
 
+def test_features_without_codes_are_refused_before_there_is_a_file(run: Run, tmp_path: Path) -> None:
+    assert run("train", *TINY, "--bits", "32", "--out", tmp_path / "run").code == 0
+    files = ("--out", tmp_path / "m", "--graph-out", tmp_path / "g")
+    outcome = run("export", tmp_path / "run", *files, "--pack-features")
+    assert outcome.code != 0
+    assert "Keep the features of this model in float32" in outcome.err
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
 def test_export_as_onnx(run, trained, tmp_path):
     pytest.importorskip("onnxruntime")
     outcome = run("export", trained / "run", "--out", tmp_path / "m.onnx", "--format", "onnx", "--json", "-")
