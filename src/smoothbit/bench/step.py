@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from smoothbit.engine import Backend, PreparedGraph
-from smoothbit.engine.backend import new_rows
+from smoothbit.engine.backend import aligned_rows
 from smoothbit.engine.values import term
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import DeltaStep, Epilogue, delta_state
@@ -130,12 +130,9 @@ def packed_step(graph: PreparedGraph, state: Float32Array, source: Float32Array,
 
 
 def pack_rows(values: Float32Array, law: AffineLaw) -> PackedTensor:
-    """Quantize and pack a matrix [N, F] into rows as `engine.backend.new_rows` lays them out."""
-    exact = PackedTensor.from_values(values, law).data
-    padded = new_rows(len(exact), Epilogue(values.shape[1], output=law))
-    padded[:, : exact.shape[1]] = exact
-    padded[:, exact.shape[1] :] = 0
-    return PackedTensor(np.asarray(padded, dtype=np.uint8), values.shape[1], law)
+    """Quantize and pack a matrix [N, F] into rows as the engine lays them out."""
+    exact, num_channels = PackedTensor.from_values(values, law).data, values.shape[1]
+    return PackedTensor(aligned_rows(exact, num_channels, law.num_bits), num_channels, law)
 
 
 def gathered_bytes(graph: CSR, row_bytes: int) -> int:

@@ -16,7 +16,7 @@ from smoothbit.engine.graph import Incidence
 from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
-from smoothbit.numerics.packing import pack, unpack
+from smoothbit.numerics.packing import pack, packed_row_bytes, unpack
 from smoothbit.typing import Float32Array, Int16Array, Int32Array, UInt8Array
 
 CACHE_LINE_BYTES = 64
@@ -253,6 +253,18 @@ def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
     # Codes with more room than their law needs are for steps that work on whole blocks.
     return aligned_bytes(num_rows, stride if epilogue.output_bits is None else max(stride, kernels.BLOCK_BYTES))
+
+
+def aligned_rows(packed: UInt8Array, num_channels: int, num_bits: int) -> UInt8Array:
+    """Return packed rows on cache lines at the stride the kernels like: a copy, or themselves if they are so."""
+    stride = kernels.aligned_row_bytes(num_channels, num_bits)
+    if packed.shape[1] == stride and packed.ctypes.data % CACHE_LINE_BYTES == 0:
+        return packed
+    row_bytes = packed_row_bytes(num_channels, num_bits)
+    rows = aligned_bytes(len(packed), stride)
+    rows[:, :row_bytes] = packed[:, :row_bytes]
+    rows[:, row_bytes:] = 0
+    return rows
 
 
 def aligned_bytes(num_rows: int, stride: int) -> UInt8Array:

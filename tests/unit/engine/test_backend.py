@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from smoothbit.engine import KernelBackend, PreparedGraph
-from smoothbit.engine.backend import unpack_values
+from smoothbit.engine.backend import CACHE_LINE_BYTES, aligned_rows, unpack_values
 from smoothbit.nn.simulation import TorchBackend
 from smoothbit.numerics.affine import dequantize, per_tensor_law
-from smoothbit.numerics.packing import pack
+from smoothbit.numerics.packing import pack, padding_is_zero, unpack
 from tests.helpers import random_graph
 
 
@@ -46,3 +46,14 @@ def test_unpack_values_inverts_packing():
     law = per_tensor_law(2, 0.5, zero_point=1)
     codes = np.array([[0, 1, 2, 3, 3]], np.uint8)
     np.testing.assert_array_equal(unpack_values(pack(codes, 2), law, 5), dequantize(codes, law))
+
+
+@pytest.mark.parametrize(("num_channels", "num_bits", "stride"), [(40, 1, 16), (40, 2, 16), (7, 4, 4), (40, 8, 64)])
+def test_aligned_rows_hold_the_same_codes_on_cache_lines(num_channels: int, num_bits: int, stride: int) -> None:
+    codes = np.random.default_rng(0).integers(0, 1 << num_bits, (5, num_channels), dtype=np.uint8)
+    rows = aligned_rows(pack(codes, num_bits), num_channels, num_bits)
+    assert rows.shape == (5, stride)
+    assert rows.ctypes.data % CACHE_LINE_BYTES == 0
+    assert np.array_equal(unpack(rows, num_bits, num_channels), codes)
+    assert padding_is_zero(rows, num_bits, num_channels)
+    assert aligned_rows(rows, num_channels, num_bits) is rows

@@ -25,7 +25,6 @@ from smoothbit.bench.step import gathered_bytes
 from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
 from smoothbit.data.transforms import row_normalized
 from smoothbit.errors import ArgumentError
-from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
@@ -128,10 +127,9 @@ def _add_engine(
         op = packed_layer(weight, outputs, num_bits)
         features_op = FeaturesOp(0, given.num_features, input_law(given, num_bits))
         candidates.engine[num_bits] = prepared(bind_sparse_layer(given, features_op, op, checked))
-        assert isinstance(op.weight, PackedTensor)
         assert isinstance(given.matrix, CSR)
         row_bytes = kernels.aligned_row_bytes(request.num_channels, num_bits)
-        moved = gathered_bytes(given.matrix, op.weight.data.shape[1])
+        moved = gathered_bytes(given.matrix, row_bytes)
         candidates.bytes_moved[num_bits] = moved + given.num_nodes * row_bytes
     candidates.checks.append(
         f"{checked.checked_rows} sampled rows of the packed layers equal the NumPy reference, bit for bit."

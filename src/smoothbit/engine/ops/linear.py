@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from smoothbit.engine.backend import aligned_rows
 from smoothbit.engine.ops.context import OPS, Context
 from smoothbit.engine.values import Dense, SparseCodes, SparseValues, num_rows, row_constant, term
 from smoothbit.errors import ShapeError
@@ -47,9 +48,9 @@ def _product(op: LinearOp, context: Context) -> UInt8Array | Float32Array:
     if not isinstance(op.weight, PackedTensor) or not isinstance(source, (SparseCodes, PackedTensor)):
         return _product_f32(op, context)
     if isinstance(source, SparseCodes):
-        return context.backend.spmm(
-            source.pattern, op.weight.data, op.weight.law.num_bits, source.weights, _sparse_epilogue(op, source)
-        )
+        num_bits = op.weight.law.num_bits
+        rows = aligned_rows(op.weight.data, op.weight.num_channels, num_bits)
+        return context.backend.spmm(source.pattern, rows, num_bits, source.weights, _sparse_epilogue(op, source))
     return context.backend.gemm(
         source.data,
         source.law.num_bits,
