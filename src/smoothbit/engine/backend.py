@@ -14,6 +14,7 @@ import numpy as np
 from smoothbit import kernels
 from smoothbit.engine.graph import Incidence
 from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term
+from smoothbit.kernels.output import store
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, packed_row_bytes, unpack
@@ -260,10 +261,8 @@ def aligned_rows(packed: UInt8Array, num_channels: int, num_bits: int) -> UInt8A
     stride = kernels.aligned_row_bytes(num_channels, num_bits)
     if packed.shape[1] == stride and packed.ctypes.data % CACHE_LINE_BYTES == 0:
         return packed
-    row_bytes = packed_row_bytes(num_channels, num_bits)
     rows = aligned_bytes(len(packed), stride)
-    rows[:, :row_bytes] = packed[:, :row_bytes]
-    rows[:, row_bytes:] = 0
+    store(packed[:, : packed_row_bytes(num_channels, num_bits)], rows)
     return rows
 
 

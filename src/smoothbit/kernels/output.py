@@ -19,8 +19,8 @@ from smoothbit.typing import Float32Array, UInt8Array
 def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
     """Return the row stride the kernels like best: B rounded up to 1, 2, 4, 8, 16 or a multiple of 32.
 
-    More than 16 channels have at least 16 bytes: whole registers, several times faster at 1 and 2 bits than what a
-    smaller table saves.
+    More than 16 channels have at least 16 bytes: the kernels of whole registers are several times faster at 1 and 2
+    bits, which is more than a smaller table saves.
 
     Args:
         num_channels: F.
