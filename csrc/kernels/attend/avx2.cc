@@ -14,6 +14,7 @@
 #include <limits>
 
 #include "../epilogue/avx2.h"
+#include "../prefetch.h"
 #include "smoothbit/attend.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -248,8 +249,7 @@ struct Avx2Attention {
     for (int64_t entry = from; entry < to; ++entry) {
       const uint8_t* bytes = base + args.indices[entry] * args.source_stride;
       if (entry + kAhead < last)
-        _mm_prefetch(reinterpret_cast<const char*>(base + args.indices[entry + kAhead] * args.source_stride),
-                     _MM_HINT_T0);
+        prefetch_row(base + args.indices[entry + kAhead] * args.source_stride);
       __m256i codes_i32x8[V];
       if (V == 1) codes_i32x8[0] = spread_word_avx2<kBits>(load_bytes(bytes, (valid * kBits + 7) / 8));
       else load_codes_avx2<kBits, V>(bytes, codes_i32x8);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "../epilogue/avx2.h"
+#include "../prefetch.h"
 #include "../spmm/planes_avx2.h"
 #include "smoothbit/delta.h"
 
@@ -13,7 +14,6 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 48;     // entries between a prefetch and its use
 constexpr int64_t kRowsAhead = 4;  // rows between a prefetch of the state and its use
 constexpr int64_t kBlockBytes = 16;
 
@@ -117,9 +117,8 @@ struct Step {
     return block(static_cast<const uint8_t*>(data) + place.row * stride + place.byte, stride - place.byte);
   }
   SMOOTHBIT_INLINE __m128i entry(int64_t at, int64_t byte) const {
-    if (at + kAhead < prefetch_end)
-      _mm_prefetch(reinterpret_cast<const char*>(args.source + args.indices[at + kAhead] * args.source_stride + byte),
-                   _MM_HINT_T0);
+    if (at + kGatherAhead < prefetch_end)
+      prefetch_row(args.source + args.indices[at + kGatherAhead] * args.source_stride + byte);
     return codes(args.source, args.source_stride, {args.indices[at], byte});
   }
   SMOOTHBIT_INLINE __m256i whole_entry(int64_t at, int64_t byte) const {

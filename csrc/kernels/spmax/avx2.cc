@@ -10,13 +10,13 @@
 #include <algorithm>
 
 #include "../epilogue/avx2.h"
+#include "../prefetch.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 16;  // entries between a prefetch and its use
 
 // The places of a code in a byte, each with its running maximum.
 template <int kBits>
@@ -56,9 +56,8 @@ SMOOTHBIT_INLINE void largest_block(const SpmmArgs& args, int64_t row, int64_t b
   largest.start();
   for (int64_t entry = begin; entry < end; ++entry) {
     const uint8_t* source = args.source + args.indices[entry] * args.source_stride + byte;
-    if (entry + kAhead < last)
-      _mm_prefetch(reinterpret_cast<const char*>(args.source + args.indices[entry + kAhead] * args.source_stride + byte),
-                   _MM_HINT_T0);
+    if (entry + kGatherAhead < last)
+      prefetch_row(args.source + args.indices[entry + kGatherAhead] * args.source_stride + byte);
     if constexpr (kIsWhole) {
       largest.add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(source)));
     } else {

@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "../epilogue/avx2.h"
+#include "../prefetch.h"
 #include "narrow.h"
 #include "planar.h"
 #include "planes_avx2.h"
@@ -44,9 +45,7 @@ struct Rows {
   template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     constexpr int64_t kAhead = kBytes > 64 ? kGatherAhead * 64 / kBytes : kGatherAhead;
-    if (entry + kAhead >= prefetch_end) return;
-    const uint8_t* row = at(entry + kAhead);
-    for (int64_t i = 0; i < kBytes; i += 64) _mm_prefetch(reinterpret_cast<const char*>(row + i), _MM_HINT_T0);
+    if (entry + kAhead < prefetch_end) prefetch_row<kBytes>(at(entry + kAhead));
   }
 };
 

@@ -16,7 +16,7 @@
 #include "narrow.h"
 
 #include "../epilogue/tile_avx2.h"
-#include "planar.h"
+#include "../prefetch.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
@@ -34,7 +34,7 @@ struct NarrowRows {
   template <bool kHasPrefetch>
   SMOOTHBIT_INLINE const uint8_t* next(int64_t entry) const {
     if (kHasPrefetch && entry + kGatherAhead < prefetch_end)
-      _mm_prefetch(reinterpret_cast<const char*>(at(entry + kGatherAhead)), _MM_HINT_T0);
+      prefetch_row(at(entry + kGatherAhead));
     return at(entry);
   }
 };

@@ -5,10 +5,6 @@
 
 namespace smoothbit {
 
-// Entries between a prefetch and its use, of rows that are a cache line or less. Kernels that take turns with the table
-// kernel look equally far, or the entries between would be left out.
-constexpr int64_t kGatherAhead = 48;
-
 // Computes the rows and returns true, or returns false when the epilogue or the strides do not fit.
 // `other` computes the rows that have no table; it must not be of this family.
 bool spmm_planar_avx2(const SpmmArgs& args, int num_bits, SpmmKernel other, int64_t row_begin, int64_t row_end);

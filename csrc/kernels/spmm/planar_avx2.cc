@@ -17,6 +17,7 @@
 
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
+#include "../prefetch.h"
 #include "planar.h"
 #include "planes_avx2.h"
 
@@ -92,7 +93,7 @@ struct Rows {
 
   SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if (kHasPrefetch) _mm_prefetch(reinterpret_cast<const char*>(at(entry + kGatherAhead)), _MM_HINT_T0);
+    if (kHasPrefetch) prefetch_row(at(entry + kGatherAhead));
   }
 };
 

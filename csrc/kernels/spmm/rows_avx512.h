@@ -3,7 +3,7 @@
 
 #include <cstdint>
 
-#include "planar.h"
+#include "../prefetch.h"
 #include "planes_avx512.h"
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
@@ -83,10 +83,7 @@ struct Rows {
   SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride(); }
   template <int64_t kBytes = 64>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if constexpr (kHasPrefetch) {
-      const char* row = reinterpret_cast<const char*>(at(entry + kGatherAhead * 64 / kBytes));
-      for (int64_t i = 0; i < kBytes; i += 64) _mm_prefetch(row + i, _MM_HINT_T0);
-    }
+    if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kGatherAhead * 64 / kBytes));
   }
 };
 

@@ -5,14 +5,14 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-#include "../target.h"
+#include "../prefetch.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 32;  // entries; covers the latency of memory at about 4 lines an entry
+constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
 
 SMOOTHBIT_INLINE __m256i lanes_below(int64_t valid) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(valid)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -36,7 +36,7 @@ SMOOTHBIT_INLINE void sum_block(const SpmmF32Args& args, int64_t row, int64_t ch
   for (int64_t entry = args.indptr[row]; entry < end; ++entry) {
     if (entry + kAhead < prefetch_end) {
       const float* next = source + args.indices[entry + kAhead] * num_channels;
-      for (int v = 0; v < V; v += 2) _mm_prefetch(reinterpret_cast<const char*>(next + 8 * v), _MM_HINT_T0);
+      prefetch_row<V * 32>(next);
     }
     const float* message = source + args.indices[entry] * num_channels;
     for (int v = 0; v < V; ++v) {

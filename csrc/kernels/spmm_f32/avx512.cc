@@ -1,13 +1,14 @@
 // spmm_f32, AVX-512: 128 channels of sums in eight registers, the last block under a mask.
 #if defined(__x86_64__)
 #include "../epilogue/avx512_intrinsics.h"
+#include "../prefetch.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_AVX512
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kAhead = 16;  // entries; covers the latency of memory at about 8 lines an entry
+constexpr int64_t kAhead = 24;  // entries between a prefetch and its use
 
 SMOOTHBIT_INLINE __m512 finish(const SpmmF32Args& args, int64_t row, __m512 y, __m512 skip) {
   if (args.row_scale) y = _mm512_mul_ps(y, _mm512_set1_ps(args.row_scale[row]));
@@ -27,7 +28,7 @@ void sum_block(const SpmmF32Args& args, int64_t row, int64_t channel, __mmask16 
   for (int64_t entry = args.indptr[row]; entry < end; ++entry) {
     if (entry + kAhead < prefetch_end) {
       const float* next = source + args.indices[entry + kAhead] * num_channels;
-      for (int v = 0; v < V; ++v) _mm_prefetch(reinterpret_cast<const char*>(next + 16 * v), _MM_HINT_T0);
+      prefetch_row<V * 64>(next);
     }
     const float* message = source + args.indices[entry] * num_channels;
     for (int v = 0; v < V; ++v) {

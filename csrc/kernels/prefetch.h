@@ -1,0 +1,24 @@
+// Rows that are gathered soon, asked for before their turn.
+#pragma once
+
+#include <cstdint>
+
+#include "target.h"
+
+namespace smoothbit {
+namespace {
+
+// Entries between the request and the use of a row of a cache line or less. Kernels that take turns look equally far,
+// or the entries between would be left out.
+constexpr int64_t kGatherAhead = 64;
+
+// Asks for the lines of the first kBytes of a row, for the second-level cache. The first-level one has room for few
+// outstanding lines (24 on Zen 4), and a request beyond them holds up the loads that are due: rows of 128 bytes from
+// the third-level cache took 1.5 times as long, of 512 bytes from memory 1.7 times.
+template <int64_t kBytes = 1>
+SMOOTHBIT_INLINE void prefetch_row(const void* row) {
+  for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(static_cast<const char*>(row) + i, 0, 2);
+}
+
+}  // namespace
+}  // namespace smoothbit
