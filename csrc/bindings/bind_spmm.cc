@@ -2,6 +2,7 @@
 #include "bind.h"
 #include "call.h"
 #include "epilogue.h"
+#include "schedule.h"
 
 namespace smoothbit {
 namespace {
@@ -14,11 +15,22 @@ class GatherCall : public Call {
  public:
   void run() const override {
     const KernelTable& kernels = current_kernels();
-    const auto kernel = is_max_ ? kernels.spmax : kernels.spmm;
-    run_rows(kernel[bits_index(num_bits_)], args_, args_.indptr, args_.num_rows, num_threads_);
+    const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
+    SpmmArgs args = args_;
+    if (schedule_ && kernels.isa != Isa::serial) args.schedule = schedule_->next();
+    run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 
  protected:
+  // A schedule is for the kernels that finish whole registers by one law. Of rows of more than 32 bytes each has its
+  // registers to itself, and what is gathered takes longer than the end of a loop (128 channels of 8 bits: a tenth lost).
+  void set_schedule(LazySchedule& schedule) {
+    const Epilogue& e = args_.epilogue;
+    const bool has_one_law = e.thresholds || e.is_simple || (e.is_uniform && !e.output.num_bits);
+    const bool shares_registers = e.num_channels > 16 && args_.source_stride <= 32;
+    if (!args_.weights && has_one_law && shares_registers) schedule_ = &schedule;
+  }
+
   GatherCall(bool is_max, Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
              Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
       : is_max_(is_max), indptr_(indptr), indices_(indices), weights_(weights), source_(source), num_bits_(num_bits),
@@ -47,13 +59,21 @@ class GatherCall : public Call {
   int num_bits_, num_threads_ = 1;
   BoundEpilogue epilogue_;
   SpmmArgs args_;
+  LazySchedule* schedule_ = nullptr;
 };
 
 class SpmmCall : public GatherCall {
  public:
   SpmmCall(Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,
-           Matrix<uint8_t> source, int num_bits, nb::object epilogue, AnyOutMatrix out, int num_threads)
-      : GatherCall(false, indptr, indices, weights, source, num_bits, std::move(epilogue), out, num_threads) {}
+           Matrix<uint8_t> source, int num_bits, nb::object epilogue, nb::object schedule, AnyOutMatrix out,
+           int num_threads)
+      : GatherCall(false, indptr, indices, weights, source, num_bits, std::move(epilogue), out, num_threads),
+        schedule_owner_(std::move(schedule)) {
+    set_schedule(nb::cast<LazySchedule&>(schedule_owner_));
+  }
+
+ private:
+  nb::object schedule_owner_;
 };
 
 class SpmaxCall : public GatherCall {
@@ -105,12 +125,14 @@ class SpmmF32Call : public Call {
 }  // namespace
 
 void bind_spmm(nb::module_& module) {
+  nb::class_<LazySchedule>(module, "Schedule")
+      .def(nb::init<Vector<int64_t>, Vector<int32_t>>(), nb::arg("indptr").noconvert(), nb::arg("indices").noconvert());
   nb::class_<SpmmCall, Call>(module, "Spmm")
       .def(nb::init<Vector<int64_t>, Vector<int32_t>, std::optional<Vector<int16_t>>, Matrix<uint8_t>, int,
-                    nb::object, AnyOutMatrix, int>(),
+                    nb::object, nb::object, AnyOutMatrix, int>(),
            nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("weights").noconvert().none(),
-           nb::arg("source").noconvert(), nb::arg("num_bits"), nb::arg("epilogue"), nb::arg("out").noconvert(),
-           nb::arg("num_threads"));
+           nb::arg("source").noconvert(), nb::arg("num_bits"), nb::arg("epilogue"), nb::arg("schedule"),
+           nb::arg("out").noconvert(), nb::arg("num_threads"));
   nb::class_<SpmaxCall, Call>(module, "Spmax")
       .def(nb::init<Vector<int64_t>, Vector<int32_t>, Matrix<uint8_t>, int, nb::object, AnyOutMatrix, int>(),
            nb::arg("indptr").noconvert(), nb::arg("indices").noconvert(), nb::arg("source").noconvert(),

@@ -1,6 +1,7 @@
 // How kernels of an ISA are run and compared with the serial ones.
 #pragma once
 
+#include <algorithm>
 #include <cstdio>
 #include <map>
 #include <string>
@@ -57,8 +58,11 @@ void run_split(int64_t num_rows, const Work& work) {
 }
 
 template <class Kernel, class Args>
-void run_split(Kernel kernel, const Args& args, int64_t num_rows) {
-  run_split(num_rows, [&](int, int64_t begin, int64_t end) { kernel(args, begin, end); });
+void run_split(Kernel kernel, const Args& args, int64_t num_rows, int64_t block_rows = 1) {
+  const int64_t num_blocks = (num_rows + block_rows - 1) / block_rows;
+  run_split(num_blocks, [&](int, int64_t begin, int64_t end) {
+    kernel(args, begin * block_rows, std::min(end * block_rows, num_rows));
+  });
 }
 
 }  // namespace

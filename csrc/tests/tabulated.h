@@ -1,6 +1,8 @@
 // Cases whose channels share one law and whose row factors go with the row's length, so that most can be tabulated.
 #pragma once
 
+#include <memory>
+
 #include "generate.h"
 #include "kernels/epilogue/thresholds.h"
 #include "smoothbit/spmm.h"
@@ -47,6 +49,9 @@ class TabulatedCase {
 
   OutputBuffer make_float_output() const { return OutputBuffer(num_rows_ * num_channels_ * 4); }
 
+  // The same rows and entries in the sequence of a schedule.
+  RowSchedule schedule() const { return schedule_->view(); }
+
   // With float32 values instead of codes, in every other variant in another order of rows.
   SpmmArgs bind_float(OutputBuffer& out, int variant) {
     SpmmArgs args = bind(out, variant);
@@ -92,6 +97,8 @@ class TabulatedCase {
       factors_.push_back((random_.integer(0, 19) ? 1.0f : 1.5f) / static_cast<float>(std::max(length, 1)));
     }
     indices_.emplace_back(indices);
+    constexpr int64_t kBlockRows = 50;  // several, the last one shorter
+    schedule_ = std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, kBlockRows);
   }
   const float* by_length(float scale) {
     std::vector<float> values;
@@ -135,6 +142,7 @@ class TabulatedCase {
   std::vector<int64_t> indptr_;
   std::vector<float> factors_;
   std::vector<ReadBuffer<int32_t>> indices_;
+  std::unique_ptr<OwnedSchedule> schedule_;
   std::vector<ReadBuffer<float>> floats_;
   std::vector<ReadBuffer<uint8_t>> bytes_;
 };

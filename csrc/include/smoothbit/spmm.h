@@ -7,12 +7,14 @@
 // Overflow: sums are exact while row length * (2^b - 1) * max|w| <= 2^31 - 1 (caller's duty). Narrow
 //           accumulators inside a kernel are flushed before their own bound:
 //               u8 lanes:  255 rows of u1, 85 of u2, 17 of u4;  u16 lanes: 257 rows of u8.
-// Threads:  rows are independent, so any partition of them gives the same bits.
+// Threads:  rows are independent, so any partition of them gives the same bits. With a schedule, parts begin and end
+//           with its blocks.
 #pragma once
 
 #include <cstdint>
 
 #include "smoothbit/epilogue.h"
+#include "smoothbit/schedule.h"
 
 namespace smoothbit {
 
@@ -25,6 +27,7 @@ struct SpmmArgs {
   int64_t num_rows = 0;
   int64_t num_sources = 0;
   Epilogue epilogue;
+  RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either
 };
 
 using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);

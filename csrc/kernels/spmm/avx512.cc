@@ -93,67 +93,64 @@ struct LookUpPlanes {
 
 constexpr int64_t kBatch = 8;
 
-// Rows row .. row + count - 1, at most kBatch, that have these tables: first all sums, then all codes, so that the
+// Places place .. place + count - 1, at most kBatch, that have these tables: first all sums, then all codes, so that the
 // codes of one row need not wait for its sums.
 template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
 SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable* const* tables,
-                                   int64_t row, int64_t count) {
+                                   int64_t place, int64_t count) {
   __m512i totals[kBatch][kTotals<kBits, kParts>], terms[2];
   for (int64_t byte = 0;; byte += 64) {
     const Rows<kParts, kHasPrefetch> rows{call.rows.source + byte, call.rows.indices, call.rows.row_stride};
     for (int64_t i = 0; i < count; ++i) {
       PlanesAvx512<kBits> sums;
+      if (byte == 0) call.prefetch_next_block(place + i);
       sums.start();
-      sums.add(OneRow<kParts, kHasPrefetch>(rows, call.args.indptr[row + i], call.args.indptr[row + i + 1]));
+      sums.add(OneRow<kParts, kHasPrefetch>(rows, call.indptr[place + i], call.indptr[place + i + 1]));
       sums.split();
       join_parts_avx512<kBits, kParts>(sums, totals[i]);
     }
     const __m512i valid = call.valid_at(byte);
     for (int64_t i = 0; i < count; ++i) {
-      for (int t = 0; t < kTerms; ++t) terms[t] = repeat_row<kParts>(call.term(t, row + i) + byte);
+      const int64_t row = call.row_at(place + i);
+      for (int t = 0; t < kTerms; ++t) terms[t] = repeat_row<kParts>(call.term(t, row) + byte);
       const __m512i codes = pack_totals<kBits, kTerms>(Search<kBits>(*tables[i]), call.parts, totals[i], terms);
-      store_union<kParts>(call.out(row + i) + byte, codes, valid);
+      store_union<kParts>(call.out(row) + byte, codes, valid);
     }
     if (kParts > 1 || byte == call.last) break;
   }
-  for (int64_t i = 0; i < count; ++i) call.clear_after(row + i);
+  for (int64_t i = 0; i < count; ++i) call.clear_after(call.row_at(place + i));
 }
 
-// Rows [row, end), a multiple of kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes,
+// Places [place, end), a multiple of kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes,
 // terms); kParts is not 1.
 template <int kBits, int kTerms, int kBias, int kParts, bool kHasPrefetch, class Pack>
-SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row, int64_t end,
+SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place, int64_t end,
                                  const Pack& pack) {
-  const int64_t out_stride = call.e.out_stride;
-  const __m512i valid = call.valid;
-  const bool has_padding = kPartBytes<kParts> < out_stride;
-  uint8_t* out = call.out(row);
-  Neighbours<kParts, kHasPrefetch> list{call.rows, call.args.indptr[row], call.length(row)};
-  for (; row < end; row += kParts, list.begin += kParts * list.count, out += kParts * out_stride) {
+  Neighbours<kParts, kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
+  for (; place < end; place += kParts, list.begin += kParts * list.count) {
     PlanesAvx512<kBits> sums;
+    call.prefetch_next_block(place);
     sums.start(kBias);
     sums.add(list);
     sums.split();
     __m512i terms[2];
-    for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, row);
-    store_parts<kParts>(_mm512_and_si512(pack(sums.plane, terms), valid), out, out_stride);
-    if (has_padding)
-      for (int p = 0; p < kParts; ++p) call.clear_after(row + p);
+    for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, place);
+    call.store_rows(place, pack(sums.plane, terms));
   }
 }
 
 template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
 __attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasPrefetch>& call,
-                                                 const ThresholdTable& table, int64_t row, int64_t end) {
+                                                 const ThresholdTable& table, int64_t place, int64_t end) {
   const Search<kBits> search(table);
-  neighbours<kBits, kTerms, -ThresholdTable::kBias>(call, row, end, SearchPlanes<kBits, kTerms>{search});
+  neighbours<kBits, kTerms, -ThresholdTable::kBias>(call, place, end, SearchPlanes<kBits, kTerms>{search});
 }
 
 template <int kTerms, int kParts, bool kHasPrefetch>
 __attribute__((noinline)) void look_up_neighbours(const Call<2, kParts, kHasPrefetch>& call,
-                                                  const ThresholdTable& table, int64_t row, int64_t end) {
+                                                  const ThresholdTable& table, int64_t place, int64_t end) {
   const Direct direct{Search<2>(table)};
-  neighbours<2, kTerms, 0>(call, row, end, LookUpPlanes<kTerms>{direct});
+  neighbours<2, kTerms, 0>(call, place, end, LookUpPlanes<kTerms>{direct});
 }
 
 // Whether float32 rows are whole lines, and too many for the caches.
@@ -164,78 +161,87 @@ bool is_streamed(const Epilogue& e, int64_t num_rows) {
          reinterpret_cast<uintptr_t>(e.out) % 64 == 0;
 }
 
-// Finishes rows without a table.
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
-SMOOTHBIT_INLINE void other_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row,
-                                 int64_t end) {
-  if (call.e.is_simple)
-    float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, kParts, kHasPrefetch>{call}, row, end);
-  else
-    other(call.args, row, end);
+// `other` would take the schedule for the sequence of what it is asked for, which are rows.
+template <int kBits, int kParts, bool kHasPrefetch>
+__attribute__((noinline)) void other_kernel(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other,
+                                            int64_t place, int64_t end) {
+  SpmmArgs args = call.args;
+  args.schedule = {};
+  for (; place < end; ++place) other(args, call.row_at(place), call.row_at(place) + 1);
 }
 
-// Finishes rows one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
+// Finishes places without a table.
+template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+SMOOTHBIT_INLINE void other_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t place,
+                                 int64_t end) {
+  if (call.e.is_simple)
+    float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, kParts, kHasPrefetch>{call}, place, end);
+  else
+    other_kernel(call, other, place, end);
+}
+
+// Finishes places one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
 // rare is left to the caller, so that constants stay in registers.
 template <int kBits, int kTerms, bool kStopsAtRuns, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPrefetch>& call, int64_t row,
+__attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place,
                                                 int64_t end) {
   const ThresholdCache& cache = *call.e.thresholds;
   const int64_t max_length = ThresholdCache::max_length(kBits);
   const ThresholdTable* tables[kBatch];
   for (;;) {
     int64_t count = 0;
-    for (; count < kBatch && row + count < end; ++count) {
-      const int64_t next = row + count, length = call.length(next);
+    for (; count < kBatch && place + count < end; ++count) {
+      const int64_t next = place + count, length = call.length(next);
       if (length > max_length || length == 0) break;
       if (kStopsAtRuns && next + kShortestRun <= end && call.begins_run(next, length)) break;
-      tables[count] = cache.find_ready(call.e, next, length);
+      tables[count] = cache.find_ready(call.e, call.row_at(next), length);
       if (!tables[count]) break;
     }
-    search_batch<kBits, kTerms>(call, tables, row, count);
-    row += count;
-    if (count < kBatch) return row;
+    search_batch<kBits, kTerms>(call, tables, place, count);
+    place += count;
+    if (count < kBatch) return place;
   }
 }
 
 template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t row, int64_t end) {
+void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t place, int64_t end) {
   if (!call.e.output.num_bits) {
     if constexpr (Channels<kBits, kParts>::kIsPossible) {
       const FloatOutput<kBits, (kTerms > 0), kParts, kHasPrefetch> output{
           call, {}, is_streamed(call.e, call.args.num_rows)};
-      float_rows<kBits, (kTerms > 0)>(call, output, row, end);
+      float_rows<kBits, (kTerms > 0)>(call, output, place, end);
       _mm_sfence();
     }
     return;
   }
-  if (!call.has_tables) return other_rows<kBits, (kTerms > 0)>(call, other, row, end);
+  if (!call.has_tables) return other_rows<kBits, (kTerms > 0)>(call, other, place, end);
   if constexpr (kBits < 8) {
-    while (row < end) {
-      row = search_single<kBits, kTerms, (kParts > 1)>(call, row, end);
-      if (row == end) return;
-      const int64_t length = call.length(row);
+    while (place < end) {
+      place = search_single<kBits, kTerms, (kParts > 1)>(call, place, end);
+      if (place == end) return;
+      const int64_t row = call.row_at(place), length = call.length(place);
       const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(kBits);
       const ThresholdTable* table = may_have_table ? call.e.thresholds->find(call.e, row, length) : nullptr;
       if (!table) {
-        other_rows<kBits, (kTerms > 0)>(call, other, row, row + 1);
-        ++row;
+        other_rows<kBits, (kTerms > 0)>(call, other, place, place + 1);
+        ++place;
         continue;
       }
       if constexpr (kParts > 1) {
-        const int64_t run = call.run(row, end) / kParts * kParts;
-        if (run >= kShortestRun && call.has_factors(*table, row, row + run)) {
+        const int64_t run = call.run(place, end) / kParts * kParts;
+        if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
           if constexpr (kBits == 2 && kTerms <= 1) {
-            if (length <= Direct::kMaxLength) look_up_neighbours<kTerms>(call, *table, row, row + run);
-            else search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+            if (length <= Direct::kMaxLength) look_up_neighbours<kTerms>(call, *table, place, place + run);
+            else search_neighbours<kBits, kTerms>(call, *table, place, place + run);
           } else {
-            search_neighbours<kBits, kTerms>(call, *table, row, row + run);
+            search_neighbours<kBits, kTerms>(call, *table, place, place + run);
           }
-          row += run;
+          place += run;
           continue;
         }
       }
-      search_single<kBits, kTerms, false>(call, row, row + 1);
-      ++row;
+      search_single<kBits, kTerms, false>(call, place, place + 1);
+      ++place;
     }
   }
 }
@@ -261,10 +267,13 @@ void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Law& law = args.epilogue.output;
+  const RowSchedule& schedule = args.schedule;
   const Call<kBits, kParts, kHasPrefetch> call{
-      args, args.epilogue, has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
+      args, args.epilogue, schedule.rows ? schedule.indptr : args.indptr, schedule.rows,
+      has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
       FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0),
-      {args.source, args.indices, args.source_stride}, SimpleLawAvx512<kBits>(args.epilogue), {}};
+      {args.source, schedule.rows ? schedule.indices : args.indices, args.source_stride},
+      SimpleLawAvx512<kBits>(args.epilogue), {}};
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<kBits, 0>(call, other, begin, end);
     case 1: return all_rows<kBits, 1>(call, other, begin, end);
@@ -282,9 +291,15 @@ int64_t rows_before_end(const SpmmArgs& args, int64_t begin, int64_t end, int64_
 
 template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
+  static_assert(RowSchedule::kPadding >= kGatherAhead + kParts, "what is read after the last entry");
   // A table that fits the second-level cache gains nothing from prefetching.
   constexpr int64_t kCacheBytes = 1 << 19;
-  if (args.num_sources * args.source_stride > kCacheBytes) {
+  const bool has_prefetch = args.num_sources * args.source_stride > kCacheBytes;
+  if (args.schedule.rows) {
+    if (has_prefetch) return run_part<kBits, kParts, true>(args, other, begin, end);
+    return run_part<kBits, kParts, false>(args, other, begin, end);
+  }
+  if (has_prefetch) {
     const int64_t prefetched = rows_before_end(args, begin, end, kGatherAhead + kParts);
     if (prefetched > begin) run_part<kBits, kParts, true>(args, other, begin, prefetched);
     begin = prefetched;

@@ -18,6 +18,8 @@ template <int kBits, int kParts, bool kHasPrefetch>
 struct Call {
   const SpmmArgs& args;
   const Epilogue& e;
+  const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
+  const int32_t* place_rows;  // row of each place, or null
   bool has_tables;
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
@@ -29,13 +31,36 @@ struct Call {
   SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
-  // Codes of rows row .. row + kParts - 1.
-  SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t row) const {
-    if (e.terms[t].stride == kPartBytes<kParts>) return load_64(term(t, row));
-    return join_rows<kParts>([&](int p) { return term(t, row + p); });
+  SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
+  // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so kParts rows of the
+  // next block are asked for.
+  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
+    const int64_t next = place + args.schedule.block_rows;
+    if (!place_rows || next + kParts > args.num_rows) return;
+    for (int t = 0; t < e.num_terms; ++t) {
+      prefetch_rows(term(t, next), e.terms[t].stride);
+      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + next);
+    }
+    if (e.row_scale) prefetch_row(e.row_scale + next);
+    if (e.output.num_bits) prefetch_rows(out(next), e.out_stride);
+  }
+  static SMOOTHBIT_INLINE void prefetch_rows(const uint8_t* rows, int64_t stride) {
+    for (int64_t i = 0; i < kParts * stride; i += 64) prefetch_row(rows + i);
+  }
+  // Codes of the rows at places place .. place + kParts - 1.
+  SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {
+    if (!place_rows && e.terms[t].stride == kPartBytes<kParts>) return load_64(term(t, place));
+    return join_rows<kParts>([&](int p) { return term(t, row_at(place + p)); });
+  }
+  SMOOTHBIT_INLINE void store_rows(int64_t place, __m512i codes) const {
+    codes = _mm512_and_si512(codes, valid);
+    if (!place_rows && e.out_stride == kPartBytes<kParts>) return _mm512_storeu_si512(out(place), codes);
+    store_parts<kParts>(codes, [&](int p) { return out(row_at(place + p)); });
+    if (kPartBytes<kParts> < e.out_stride)
+      for (int p = 0; p < kParts; ++p) clear_after(row_at(place + p));
   }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
-  SMOOTHBIT_INLINE int64_t length(int64_t row) const { return args.indptr[row + 1] - args.indptr[row]; }
+  SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
     return kParts > 1 || byte == last ? valid : bytes_avx512(-1);
   }
@@ -43,39 +68,41 @@ struct Call {
     const int64_t end = (kParts > 1 ? 0 : last) + kPartBytes<kParts>;
     if (end < e.out_stride) std::memset(out(row) + end, 0, static_cast<size_t>(e.out_stride - end));
   }
-  // Whether rows row .. row + kParts - 1 are all as long, from 1 to `most` entries.
-  SMOOTHBIT_INLINE bool has_equal_lengths(int64_t row, int64_t most) const {
-    const int64_t first = length(row);
+  // Whether places place .. place + kParts - 1 are all as long, from 1 to `most` entries.
+  SMOOTHBIT_INLINE bool has_equal_lengths(int64_t place, int64_t most) const {
+    const int64_t first = length(place);
     bool is_equal = first > 0 && first <= most;
-    for (int p = 1; p < kParts; ++p) is_equal &= length(row + p) == first;
+    for (int p = 1; p < kParts; ++p) is_equal &= length(place + p) == first;
     return is_equal;
   }
-  // Whether kShortestRun rows, all there, have `length`.
-  SMOOTHBIT_INLINE bool begins_run(int64_t row, int64_t length) const {
-    const int64_t* at = args.indptr + row;
+  // Whether kShortestRun places, all there, have `length`.
+  SMOOTHBIT_INLINE bool begins_run(int64_t place, int64_t length) const {
+    const int64_t* at = indptr + place;
     return _mm256_cmpneq_epi64_mask(_mm256_sub_epi64(load_32(at + 1), load_32(at)), _mm256_set1_epi64x(length)) == 0;
   }
-  // Rows from `row` on that have its length, at most up to `end`.
-  SMOOTHBIT_INLINE int64_t run(int64_t row, int64_t end) const {
-    const int64_t* indptr = args.indptr;
-    const __m512i count = _mm512_set1_epi64(length(row));
-    int64_t next = row + 1;
+  // Places from `place` on that have its length, at most up to `end`.
+  SMOOTHBIT_INLINE int64_t run(int64_t place, int64_t end) const {
+    const __m512i count = _mm512_set1_epi64(length(place));
+    int64_t next = place + 1;
     for (; next + 8 <= end; next += 8) {
       const __m512i lengths = _mm512_sub_epi64(load_64(indptr + next + 1), load_64(indptr + next));
       const unsigned others = _mm512_cmpneq_epi64_mask(lengths, count);
-      if (others) return next - row + __builtin_ctz(others);
+      if (others) return next - place + __builtin_ctz(others);
     }
-    while (next < end && length(next) == length(row)) ++next;
-    return next - row;
+    while (next < end && length(next) == length(place)) ++next;
+    return next - place;
   }
-  // Whether rows [row, end) have the factors of the table.
-  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t row, int64_t end) const {
-    return ThresholdCache::has_factors(table, e, [row, end](const float* values, float value) {
-      int64_t i = row;
-      for (; values && i + 16 <= end; i += 16)
-        if (_mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), _mm512_set1_ps(value), _CMP_NEQ_UQ)) return false;
+  // Whether the rows at places [place, end) have the factors of the table.
+  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
+    return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
+      int64_t i = place;
+      for (; values && i + 16 <= end; i += 16) {
+        const __m512 x = place_rows ? _mm512_i32gather_ps(load_64(place_rows + i), values, sizeof(float))
+                                    : _mm512_loadu_ps(values + i);
+        if (_mm512_cmp_ps_mask(x, _mm512_set1_ps(value), _CMP_NEQ_UQ)) return false;
+      }
       for (; values && i < end; ++i)
-        if (!(values[i] == value)) return false;
+        if (!(values[row_at(i)] == value)) return false;
       return true;
     });
   }

@@ -207,14 +207,14 @@ SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t fro
   output.widen(total, sums[0]);
 }
 
-// The registers of a row from `byte` on.
+// The registers of the row at `place` from `byte` on.
 template <int kBits, int kRegisters, int kParts, bool kHasPrefetch, class Output>
 SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
-                                      const typename SimpleLawAvx512<kBits>::Row& constants, int64_t row,
+                                      const typename SimpleLawAvx512<kBits>::Row& constants, int64_t place,
                                       int64_t byte) {
   constexpr int kVectors = FloatRow<kBits, kParts>::kVectors;
   constexpr int64_t kFlush = PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
-  const int64_t begin = call.args.indptr[row], end = call.args.indptr[row + 1];
+  const int64_t row = call.row_at(place), begin = call.indptr[place], end = call.indptr[place + 1];
   Rows<kParts, kHasPrefetch> rows = call.rows;
   rows.source += byte;
   __m512i sums[kRegisters][kVectors];
@@ -229,42 +229,46 @@ SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& c
   if constexpr (kRegisters == 2) output.finish(constants, sums[1], row, byte + 64);
 }
 
-// kParts rows of one length that need no flush.
+// kParts places of one length that need no flush.
 template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
 SMOOTHBIT_INLINE void float_neighbours(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
-                                       const float* row_terms, int64_t row) {
+                                       const float* row_terms, int64_t place) {
   PlanesAvx512<kBits> planes;
   planes.start();
-  planes.add(Neighbours<kParts, kHasPrefetch>{call.rows, call.args.indptr[row], call.length(row)});
+  planes.add(Neighbours<kParts, kHasPrefetch>{call.rows, call.indptr[place], call.length(place)});
   planes.split();
   __m512i totals[kParts][kTotals<kBits, kParts>];
   split_rows_avx512<kBits, kParts>(planes, totals);
   for (int p = 0; p < kParts; ++p) {
     __m512i sums[FloatRow<kBits, kParts>::kVectors];
     output.widen(totals[p], sums);
-    output.finish(call.law.template row<kHasTerm>(row + p, row_terms ? row_terms[row + p] : 0.0f), sums, row + p, 0);
-    output.end(row + p);
+    const int64_t row = call.row_at(place + p);
+    output.finish(call.law.template row<kHasTerm>(row, row_terms ? row_terms[row] : 0.0f), sums, row, 0);
+    output.end(row);
   }
 }
 
 template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
 __attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
-                                          int64_t row, int64_t end) {
+                                          int64_t place, int64_t end) {
   const float* row_terms = call.e.col_term ? call.e.row_term : nullptr;
   const int64_t last = kParts > 1 ? 0 : call.last;
-  for (; row < end; ++row) {
+  for (; place < end; ++place) {
     if constexpr (kParts > 1) {
-      if (row + kParts <= end && call.has_equal_lengths(row, PlanesAvx512<kBits>::kMaxRows)) {
-        float_neighbours<kBits, kHasTerm>(call, output, row_terms, row);
-        row += kParts - 1;
+      if (place + kParts <= end && call.has_equal_lengths(place, PlanesAvx512<kBits>::kMaxRows)) {
+        call.prefetch_next_block(place);
+        float_neighbours<kBits, kHasTerm>(call, output, row_terms, place);
+        place += kParts - 1;
         continue;
       }
     }
+    const int64_t row = call.row_at(place);
+    call.prefetch_next_block(place);
     const auto constants = call.law.template row<kHasTerm>(row, row_terms ? row_terms[row] : 0.0f);
     int64_t byte = 0;
     if constexpr (kBits == 8 && kParts == 1)
-      for (; byte < last; byte += 128) float_registers<kBits, 2>(call, output, constants, row, byte);
-    for (; byte <= last; byte += 64) float_registers<kBits, 1>(call, output, constants, row, byte);
+      for (; byte < last; byte += 128) float_registers<kBits, 2>(call, output, constants, place, byte);
+    for (; byte <= last; byte += 64) float_registers<kBits, 1>(call, output, constants, place, byte);
     output.end(row);
   }
 }

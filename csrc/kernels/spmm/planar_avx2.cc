@@ -159,45 +159,50 @@ struct Call {
   ThresholdCache& cache;
   int64_t max_length;
   Rows<kHasPrefetch> rows;
-  int64_t last;         // first byte of the last register of a row
-  __m256i valid;        // bits of that register that are codes
+  const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
+  const int32_t* place_rows;  // row of each place, or null
+  int64_t last;               // first byte of the last register of a row
+  __m256i valid;              // bits of that register that are codes
 
   const uint8_t* term(int t, int64_t row) const {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
   uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
-  int64_t length(int64_t row) const { return args.indptr[row + 1] - args.indptr[row]; }
+  int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
+  int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   template <int kBits>
-  SMOOTHBIT_INLINE const ThresholdTable* table(int64_t row) const {
-    const int64_t count = length(row);
-    return count > max_length || count == 0 ? nullptr : cache.find(e, row, count);
+  SMOOTHBIT_INLINE const ThresholdTable* table(int64_t place) const {
+    const int64_t count = length(place);
+    return count > max_length || count == 0 ? nullptr : cache.find(e, row_at(place), count);
+  }
+  void other_rows(SpmmKernel other, int64_t place, int64_t count) const {
+    for (const int64_t end = place + count; place < end; ++place) other(args, row_at(place), row_at(place) + 1);
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
     if (byte < e.out_stride) std::memset(out(row) + byte, 0, static_cast<size_t>(e.out_stride - byte));
   }
-  // Rows from `row` on that have its length, at most up to `end`.
-  SMOOTHBIT_INLINE int64_t run(int64_t row, int64_t end) const {
-    const int64_t* indptr = args.indptr;
-    const int64_t count = length(row);
-    int64_t next = row + 1;
+  // Places from `place` on that have its length, at most up to `end`.
+  SMOOTHBIT_INLINE int64_t run(int64_t place, int64_t end) const {
+    const int64_t count = length(place);
+    int64_t next = place + 1;
     for (; next + 4 <= end; next += 4) {
       const __m256i lengths = _mm256_sub_epi64(load_32(indptr + next + 1), load_32(indptr + next));
       const __m256i is_equal = _mm256_cmpeq_epi64(lengths, _mm256_set1_epi64x(count));
       const int others = ~_mm256_movemask_pd(_mm256_castsi256_pd(is_equal)) & 15;
-      if (others) return next - row + __builtin_ctz(static_cast<unsigned>(others));
+      if (others) return next - place + __builtin_ctz(static_cast<unsigned>(others));
     }
     while (next < end && length(next) == count) ++next;
-    return next - row;
+    return next - place;
   }
-  // Whether rows [row, end) have the factors of the table.
-  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t row, int64_t end) const {
-    return ThresholdCache::has_factors(table, e, [row, end](const float* values, float value) {
-      int64_t i = row;
-      for (; values && i + 8 <= end; i += 8)
+  // Whether the rows at places [place, end) have the factors of the table.
+  SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
+    return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
+      int64_t i = place;
+      for (; values && !place_rows && i + 8 <= end; i += 8)
         if (_mm256_movemask_ps(_mm256_cmp_ps(_mm256_loadu_ps(values + i), _mm256_set1_ps(value), _CMP_NEQ_UQ)))
           return false;
       for (; values && i < end; ++i)
-        if (!(values[i] == value)) return false;
+        if (!(values[row_at(i)] == value)) return false;
       return true;
     });
   }
@@ -205,9 +210,10 @@ struct Call {
 
 // One row, register by register.
 template <int kBits, int kTerms, int kRest, bool kHasPrefetch>
-SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Thresholds<kBits>& thresholds, int64_t row) {
+SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Thresholds<kBits>& thresholds, int64_t place) {
+  const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
-  OneRow<kHasPrefetch> list{call.rows, call.args.indptr[row], call.length(row)};
+  OneRow<kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
   for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
     Sums<kBits, kRest> sums;
     sums.start(bytes_avx2(-ThresholdTable::kBias));
@@ -223,49 +229,50 @@ SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Threshold
   call.clear_after(row, call.last + 32);
 }
 
-// Rows `row` and `row + 1` of 16 bytes.
+// The rows at `place` and `place + 1`, of 16 bytes.
 template <int kBits, int kTerms, class AnySums, bool kHasPrefetch>
 SMOOTHBIT_INLINE void finish_pair(const Call<kHasPrefetch>& call, const AnySums& sums,
-                                  const Thresholds<kBits>& thresholds, int64_t row) {
+                                  const Thresholds<kBits>& thresholds, int64_t place) {
+  const int64_t row = call.row_at(place), next = call.row_at(place + 1);
   __m256i planes[8 / kBits], terms[2];
   sums.split(planes);
-  for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, row), call.term(t, row + 1));
+  for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, row), call.term(t, next));
   const __m256i codes = _mm256_and_si256(pack_codes<kBits, kTerms>(planes, thresholds, terms), call.valid);
-  uint8_t* out = call.out(row);
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(codes));
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(out + call.e.out_stride), _mm256_extracti128_si256(codes, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(call.out(row)), _mm256_castsi256_si128(codes));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(call.out(next)), _mm256_extracti128_si256(codes, 1));
   call.clear_after(row, 16);
-  call.clear_after(row + 1, 16);
+  call.clear_after(next, 16);
 }
 
 template <int kBits, int kTerms, bool kIsWide, int kRest, bool kHasPrefetch>
-__attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t row, int64_t end) {
+__attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t place,
+                                           int64_t end) {
   const Thresholds<kBits> thresholds(table, table);
   if constexpr (kIsWide) {
-    for (; row < end; ++row) finish_row<kBits, kTerms, kRest>(call, thresholds, row);
+    for (; place < end; ++place) finish_row<kBits, kTerms, kRest>(call, thresholds, place);
   } else {
-    const int64_t length = call.length(row);
-    for (; row < end; row += 2) {
+    const int64_t length = call.length(place);
+    for (; place < end; place += 2) {
       Sums<kBits, kRest> sums;
       sums.start(bytes_avx2(-ThresholdTable::kBias));
-      add_list<kBits, kRest>(TwoRows<kHasPrefetch>{call.rows, call.args.indptr[row], length}, sums);
-      finish_pair<kBits, kTerms>(call, sums, thresholds, row);
+      add_list<kBits, kRest>(TwoRows<kHasPrefetch>{call.rows, call.indptr[place], length}, sums);
+      finish_pair<kBits, kTerms>(call, sums, thresholds, place);
     }
   }
 }
 
 template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
-void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t row, int64_t end) {
+void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t place, int64_t end) {
   if constexpr (kBits == 4) {
-    run_of_rows<kBits, kTerms, kIsWide, 0>(call, table, row, end);
+    run_of_rows<kBits, kTerms, kIsWide, 0>(call, table, place, end);
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
-    switch ((call.length(row) - 1) % kGroup + 1) {
-      case 1: return run_of_rows<kBits, kTerms, kIsWide, 1>(call, table, row, end);
-      case 2: return run_of_rows<kBits, kTerms, kIsWide, 2>(call, table, row, end);
-      case 3: return run_of_rows<kBits, kTerms, kIsWide, 3>(call, table, row, end);
-      case 4: return run_of_rows<kBits, kTerms, kIsWide, kGroup == 3 ? 3 : 4>(call, table, row, end);
-      default: return run_of_rows<kBits, kTerms, kIsWide, kGroup>(call, table, row, end);
+    switch ((call.length(place) - 1) % kGroup + 1) {
+      case 1: return run_of_rows<kBits, kTerms, kIsWide, 1>(call, table, place, end);
+      case 2: return run_of_rows<kBits, kTerms, kIsWide, 2>(call, table, place, end);
+      case 3: return run_of_rows<kBits, kTerms, kIsWide, 3>(call, table, place, end);
+      case 4: return run_of_rows<kBits, kTerms, kIsWide, kGroup == 3 ? 3 : 4>(call, table, place, end);
+      default: return run_of_rows<kBits, kTerms, kIsWide, kGroup>(call, table, place, end);
     }
   }
 }
@@ -273,44 +280,44 @@ void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table
 // Two rows of any length.
 template <int kBits, int kTerms, bool kHasPrefetch>
 SMOOTHBIT_INLINE void any_pair(const Call<kHasPrefetch>& call, const ThresholdTable& low, const ThresholdTable& high,
-                               int64_t row) {
-  const int64_t* indptr = call.args.indptr;
+                               int64_t place) {
+  const int64_t* indptr = call.indptr;
   const __m256i bias = _mm256_zextsi128_si256(_mm_set1_epi8(-ThresholdTable::kBias));
   RowSums<kBits> sums, next;
   sums.start(bias);
-  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[row], indptr[row + 1]), sums);
+  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[place], indptr[place + 1]), sums);
   next.start(bias);
-  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[row + 1], indptr[row + 2]), next);
+  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[place + 1], indptr[place + 2]), next);
   sums.join_halves(next);
-  finish_pair<kBits, kTerms>(call, sums, Thresholds<kBits>(low, high), row);
+  finish_pair<kBits, kTerms>(call, sums, Thresholds<kBits>(low, high), place);
 }
 
 constexpr int64_t kShortestRun = 4;
 
 template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
-void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t row, int64_t end) {
-  while (row < end) {
-    const ThresholdTable* table = call.template table<kBits>(row);
+void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t place, int64_t end) {
+  while (place < end) {
+    const ThresholdTable* table = call.template table<kBits>(place);
     const int64_t step = kIsWide ? 1 : 2;
-    if (!table || row + step > end) {
-      other(call.args, row, row + 1);
-      ++row;
+    if (!table || place + step > end) {
+      call.other_rows(other, place, 1);
+      ++place;
       continue;
     }
-    const int64_t run = call.run(row, end) / step * step;
-    if (run >= kShortestRun && call.has_factors(*table, row, row + run)) {
-      any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, row, row + run);
-      row += run;
+    const int64_t run = call.run(place, end) / step * step;
+    if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
+      any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, place, place + run);
+      place += run;
       continue;
     }
     if constexpr (kIsWide) {
-      finish_row<kBits, kTerms, 0>(call, Thresholds<kBits>(*table, *table), row);
+      finish_row<kBits, kTerms, 0>(call, Thresholds<kBits>(*table, *table), place);
     } else {
-      const ThresholdTable* next = call.template table<kBits>(row + 1);
-      if (next) any_pair<kBits, kTerms>(call, *table, *next, row);
-      else other(call.args, row, row + 2);
+      const ThresholdTable* next = call.template table<kBits>(place + 1);
+      if (next) any_pair<kBits, kTerms>(call, *table, *next, place);
+      else call.other_rows(other, place, 2);
     }
-    row += step;
+    place += step;
   }
 }
 
@@ -328,8 +335,13 @@ template <int kBits, bool kHasPrefetch>
 void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, int64_t begin, int64_t end) {
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
+  // Where tables are beyond the caches, what a schedule saves is lost to the rows without a table, which are gathered
+  // in their own sequence (rows of 32 bytes at 4 bits: 9 to 17 ms).
+  const RowSchedule schedule = kHasPrefetch ? RowSchedule() : args.schedule;
   const Call<kHasPrefetch> call{args, args.epilogue, *args.epilogue.thresholds, ThresholdCache::max_length(kBits),
-                                {args.source, args.indices, args.source_stride}, last, valid_bits(row_bits, last, is_wide)};
+                                {args.source, schedule.rows ? schedule.indices : args.indices, args.source_stride},
+                                schedule.rows ? schedule.indptr : args.indptr, schedule.rows, last,
+                                valid_bits(row_bits, last, is_wide)};
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
     if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);

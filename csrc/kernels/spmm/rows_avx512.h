@@ -55,20 +55,18 @@ SMOOTHBIT_INLINE void store_union(uint8_t* out, __m512i x, __m512i valid) {
   }
 }
 
-// Part p goes to out + p * stride.
-template <int kParts>
-SMOOTHBIT_INLINE void store_parts(__m512i x, uint8_t* out, int64_t stride) {
-  const auto store_16 = [](uint8_t* to, __m128i part) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), part); };
-  if (kParts == 1 || stride == kPartBytes<kParts>) {
-    _mm512_storeu_si512(out, x);
-  } else if constexpr (kParts == 2) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(x));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + stride), _mm512_extracti64x4_epi64(x, 1));
+// Part p goes to at(p); kParts is not 1.
+template <int kParts, class At>
+SMOOTHBIT_INLINE void store_parts(__m512i x, const At& at) {
+  if constexpr (kParts == 2) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(0)), _mm512_castsi512_si256(x));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(at(1)), _mm512_extracti64x4_epi64(x, 1));
   } else {
-    store_16(out, _mm512_castsi512_si128(x));
-    store_16(out + stride, _mm512_extracti32x4_epi32(x, 1));
-    store_16(out + 2 * stride, _mm512_extracti32x4_epi32(x, 2));
-    store_16(out + 3 * stride, _mm512_extracti32x4_epi32(x, 3));
+    const auto store_16 = [](uint8_t* to, __m128i part) { _mm_storeu_si128(reinterpret_cast<__m128i*>(to), part); };
+    store_16(at(0), _mm512_castsi512_si128(x));
+    store_16(at(1), _mm512_extracti32x4_epi32(x, 1));
+    store_16(at(2), _mm512_extracti32x4_epi32(x, 2));
+    store_16(at(3), _mm512_extracti32x4_epi32(x, 3));
   }
 }
 

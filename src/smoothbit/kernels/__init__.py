@@ -39,6 +39,7 @@ from smoothbit.kernels.native import (
     prepare_with_sum,
     require_row_term,
     require_sum,
+    schedule_of,
 )
 from smoothbit.kernels.output import aligned_row_bytes as aligned_row_bytes
 from smoothbit.kernels.output import output_rows, perform_reference, store, thread_count
@@ -137,7 +138,9 @@ def spmm(
         return out
     if isa.chosen() == "numpy":
         return perform_reference(partial(reference.spmm, graph, source, num_bits, weights, epilogue), out)
-    call = isa.extension().Spmm(graph.indptr, graph.indices, weights, source, num_bits, prepared.native, out, threads)
+    call = isa.extension().Spmm(
+        graph.indptr, graph.indices, weights, source, num_bits, prepared.native, schedule_of(graph), out, threads
+    )
     return perform(call, out)
 
 

@@ -1,9 +1,11 @@
-"""Checked, native form of an epilogue, made once for each `Epilogue` object."""
+"""Native forms of epilogues and matrices, made once for each object."""
 
 from __future__ import annotations
 
+import atexit
 import weakref
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.kernels import isa
 from smoothbit.kernels.epilogue import Epilogue, Term
 from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.node_order import first_misplaced
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.numerics.qtype import check_num_bits
@@ -44,7 +47,35 @@ class Prepared(NamedTuple):
     out_width: int
 
 
-_prepared: dict[int, tuple[weakref.ref[Epilogue], Prepared]] = {}
+Key = TypeVar("Key")
+Made = TypeVar("Made")
+
+
+class PerObject(Generic[Key, Made]):
+    """What is made of an object, once for each and kept as long as it lives.
+
+    Args:
+        make: Makes it.
+    """
+
+    def __init__(self, make: Callable[[Key], Made]) -> None:
+        self._make = make
+        self._entries: dict[int, tuple[weakref.ref[Key], Made]] = {}
+        atexit.register(self._entries.clear)  # while the compiled module still counts what it made
+
+    def __len__(self) -> int:
+        """Return the number of objects that live."""
+        return len(self._entries)
+
+    def __call__(self, source: Key) -> Made:
+        """Return what is made of `source`."""
+        key = id(source)
+        entry = self._entries.get(key)
+        if entry is not None and entry[0]() is source:
+            return entry[1]
+        made = self._make(source)
+        self._entries[key] = (weakref.ref(source, lambda _: self._entries.pop(key, None)), made)
+        return made
 
 
 def prepare(epilogue: Epilogue) -> Prepared:
@@ -56,13 +87,12 @@ def prepare(epilogue: Epilogue) -> Prepared:
         ShapeError: an array has the wrong shape, dtype or layout.
         ArgumentError: parts that belong together are not given together.
     """
-    key = id(epilogue)
-    entry = _prepared.get(key)
-    if entry is not None and entry[0]() is epilogue:
-        return entry[1]
-    prepared = _prepare(epilogue)
-    _prepared[key] = (weakref.ref(epilogue, lambda _: _prepared.pop(key, None)), prepared)
-    return prepared
+    return _prepared(epilogue)
+
+
+def schedule_of(graph: CSR) -> Any:
+    """Return the native schedule of a matrix, which the second call that gains by it fills; once for each object."""
+    return _schedules(graph)
 
 
 def prepare_with_sum(epilogue: Epilogue) -> Prepared:
@@ -258,3 +288,7 @@ def _native_law(ext: Any, law: AffineLaw | None) -> Any:
     group_size = {"per_tensor": 0, "per_channel": 1}.get(law.granularity, law.group_size)
     arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in (law.scale, law.zero_point, law.phase)]
     return ext.Law(law.num_bits, *arrays, group_size, law.divisor, law.shift)
+
+
+_prepared: PerObject[Epilogue, Prepared] = PerObject(_prepare)
+_schedules: PerObject[CSR, Any] = PerObject(lambda graph: isa.extension().Schedule(graph.indptr, graph.indices))

@@ -14,6 +14,8 @@ from smoothbit.typing import AnyArray, Float32Array, Int32Array, Int64Array
 class CSR:
     """Sparse matrix by rows. For a graph, row i lists the nodes that send to node i.
 
+    Arrays are not copied and must not change: kernels keep what they derive from them.
+
     Args:
         indptr: Row starts [N + 1], int64, non-decreasing, from 0 to E.
         indices: Column of each entry [E], int32, in [0, num_cols).

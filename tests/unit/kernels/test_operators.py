@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from smoothbit import kernels
+from smoothbit.engine.backend import aligned_rows, new_rows
 from smoothbit.errors import ArgumentError, ShapeError
-from smoothbit.kernels import Epilogue, Term, isa, reference
+from smoothbit.kernels import Epilogue, Term, isa, native, reference
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack
@@ -185,29 +186,53 @@ def test_check_accumulator():
         kernels.check_accumulator(8421505, 255)
 
 
-def test_cache_forgets_dead_epilogues(graph, source, epilogue):
-    from smoothbit.kernels import native
-
-    kernels.spmm(graph, source, 2, epilogue)
-    before = len(native._prepared)
-    other = replace(epilogue, has_relu=True)
-    kernels.spmm(graph, source, 2, other)
-    assert len(native._prepared) == before + 1
+def test_what_is_made_of_an_object_is_forgotten_with_it(graph):
+    made = native.PerObject(lambda graph: [graph.num_rows])
+    other = replace(graph)
+    assert made(graph) is made(graph)
+    assert made(graph) is not made(other)
+    assert len(made) == 2
     del other
-    assert len(native._prepared) == before
+    assert len(made) == 1
 
 
 @pytest.mark.skipif(isa.ext is None, reason="no compiled kernels")
 def test_native_module_refuses_what_slips_past_the_checks(graph, source, epilogue):
-    from smoothbit.kernels import native
-
-    prepared = native.prepare(epilogue).native
+    made = native.prepare(epilogue).native, native.schedule_of(graph)
     with pytest.raises(ValueError, match="Expected `out` to be packed"):
-        isa.ext.Spmm(graph.indptr, graph.indices, None, source, 2, prepared, np.zeros((N, 1), np.uint8), 1)
+        isa.ext.Spmm(graph.indptr, graph.indices, None, source, 2, *made, np.zeros((N, 1), np.uint8), 1)
     with pytest.raises(TypeError):
         isa.ext.Spmm(
-            graph.indptr.astype(np.int32), graph.indices, None, source, 2, prepared, np.zeros((N, 3), np.uint8), 1
+            graph.indptr.astype(np.int32), graph.indices, None, source, 2, *made, np.zeros((N, 3), np.uint8), 1
         )
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize(("num_bits", "num_channels"), [(1, 128), (2, 64), (2, 128), (4, 40), (8, 20)])
+@pytest.mark.parametrize("tag", isa.available()[:-1])
+def test_calls_that_follow_a_schedule_give_the_same_rows(tag, num_bits, num_channels, num_threads):
+    num_rows = 5_000  # three blocks of the schedule, the last one shorter
+    rng = np.random.default_rng(num_bits)
+    lengths = np.minimum(rng.geometric(0.2, num_rows) - 1, 100)
+    indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    graph = CSR(indptr, rng.integers(0, num_rows, indptr[-1]).astype(np.int32), num_rows)
+    codes = rng.integers(0, 1 << num_bits, (num_rows, num_channels)).astype(np.uint8)
+    source = aligned_rows(pack(codes, num_bits), num_channels, num_bits)
+    one = np.ones(num_channels, np.float32)
+    terms = (Term(source, num_bits, 0.1 * one, 0 * one),)
+    epilogue = Epilogue(
+        num_channels, col_scale=one, row_scale=(0.9 / np.maximum(lengths, 1)).astype(np.float32), terms=terms
+    )
+    for law in (None, per_tensor_law(num_bits, 1.0)):
+        finish = replace(epilogue, output=law)
+        with isa.use("numpy"):
+            want = kernels.spmm(graph, source, num_bits, finish)
+        with isa.use(tag):
+            for _ in range(4):  # the second call makes the schedule; the next ones have more and more tables
+                got = kernels.spmm(
+                    graph, source, num_bits, finish, out=new_rows(num_rows, finish), num_threads=num_threads
+                )
+                np.testing.assert_array_equal(got[:, : want.shape[1]], want)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])

@@ -1,0 +1,46 @@
+// Making a schedule: a counting sort of each block, then a copy of its entries.
+#include "smoothbit/schedule.h"
+
+#include <algorithm>
+#include <array>
+
+namespace smoothbit {
+namespace {
+
+// Longer rows keep their sequence: they are few, and each is a loop of its own.
+constexpr int64_t kLongest = 1023;
+
+// Rows [begin, end) by falling length, equal ones in sequence.
+void sort_block(const int64_t* indptr, int64_t begin, int64_t end, int32_t* rows) {
+  const auto key = [&](int64_t row) { return kLongest - std::min(indptr[row + 1] - indptr[row], kLongest); };
+  std::array<int64_t, kLongest + 2> first{};
+  for (int64_t row = begin; row < end; ++row) ++first[static_cast<size_t>(key(row) + 1)];
+  for (size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+  for (int64_t row = begin; row < end; ++row) rows[first[static_cast<size_t>(key(row))]++] = static_cast<int32_t>(row);
+}
+
+}  // namespace
+
+OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t block_rows)
+    : block_rows_(block_rows) {
+  std::vector<int32_t> rows(static_cast<size_t>(num_rows));
+  for (int64_t begin = 0; begin < num_rows; begin += block_rows)
+    sort_block(indptr, begin, std::min(begin + block_rows, num_rows), rows.data() + begin);
+  if (std::is_sorted(rows.begin(), rows.end())) return;
+  rows_ = std::move(rows);
+  indptr_.reserve(static_cast<size_t>(num_rows + 1));
+  indices_.reserve(static_cast<size_t>(indptr[num_rows] + RowSchedule::kPadding));
+  indptr_.push_back(0);
+  for (const int32_t row : rows_) {
+    indices_.insert(indices_.end(), indices + indptr[row], indices + indptr[row + 1]);
+    indptr_.push_back(static_cast<int64_t>(indices_.size()));
+  }
+  indices_.resize(indices_.size() + RowSchedule::kPadding);
+}
+
+RowSchedule OwnedSchedule::view() const {
+  if (rows_.empty()) return {};
+  return {indptr_.data(), indices_.data(), rows_.data(), block_rows_};
+}
+
+}  // namespace smoothbit
