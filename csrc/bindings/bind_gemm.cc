@@ -81,6 +81,7 @@ class GemmCall : public Call {
     const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
     GemmArgs args = args_;
     args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
+    args.has_vbmi = kernels.isa == Isa::avx512 && cpu_has_vbmi();
     const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
     const int64_t panel_bytes = gemm_panel_bytes(args), scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
     const int64_t row_sum_bytes = has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0;

@@ -225,8 +225,9 @@ void compare_gemm(Random& random, const char* family, const Case& c, const GemmS
   args.weight_bits = weight_bits;
   args.num_rows = num_rows;
   args.depth = depth;
-  const auto run = [&](const KernelTable& kernels, const Epilogue& epilogue, bool has_vnni) {
-    args.has_vnni = has_vnni;
+  const auto run = [&](const KernelTable& kernels, const Epilogue& epilogue, bool has_extensions) {
+    args.has_vnni = has_extensions && cpu_has_vnni();
+    args.has_vbmi = has_extensions && cpu_has_vbmi();
     args.epilogue = epilogue;
     const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
     AlignedMemory panel(gemm_panel_bytes(args)), scratch(kNumParts * scratch_bytes), row_sums(args.num_rows * 4);
@@ -240,10 +241,10 @@ void compare_gemm(Random& random, const char* family, const Case& c, const GemmS
   const std::string what = "u" + std::to_string(weight_bits) + "u" + std::to_string(bits) + " K=" +
                            std::to_string(depth) + " F=" + std::to_string(length) + (is_full ? " full" : "");
   compare(family, c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
-    run(kernels, epilogue, kernels.isa == Isa::avx512 && cpu_has_vnni());
+    run(kernels, epilogue, kernels.isa == Isa::avx512);
   });
   if (!isa_available(Isa::avx512) || !is_full) return;
-  compare(family, c, what + " without VNNI",
+  compare(family, c, what + " without VNNI and VBMI",
           [&](const KernelTable& kernels, const Epilogue& epilogue) { run(kernels, epilogue, false); });
 }
 

@@ -14,7 +14,8 @@
 //
 //     group g: | step 0: 64 bytes | step 1: 64 bytes | ...       then group g + 1
 //
-//     lookup   64 channels; byte c is the nibble of channel c: w[2s], w[2s+1] at 2 bits, w[4s .. 4s+3] at 1
+//     nibbles  64 channels; byte c is four bits of channel c: w[2s], w[2s+1] at 2 bits, w[4s .. 4s+3] at 1
+//     sextets  64 channels; byte c is six bits of channel c: w[3s .. 3s+2] at 2 bits, w[6s .. 6s+5] at 1
 //     bytes    16 channels; lane c of 32 bits is the bytes w[4s, c] w[4s+1, c] w[4s+2, c] w[4s+3, c]
 //     words    16 channels; lane c of 32 bits is the int16 pair w[2s, c] w[2s+1, c]
 #pragma once
@@ -25,7 +26,7 @@
 
 namespace smoothbit {
 
-enum class GemmLayout : int { lookup, bytes, words };
+enum class GemmLayout : int { nibbles, sextets, bytes, words };
 
 constexpr int64_t kGemmPiece = 64;     // bytes of a panel piece
 constexpr int64_t kGemmRowBlock = 24;  // source rows that are unpacked, multiplied and finished together
@@ -41,27 +42,33 @@ struct GemmArgs {
   int weight_bits = 0;
   int64_t num_rows = 0;
   int64_t depth = 0;
-  bool has_vnni = false;  // the kernel is of AVX-512 and may use byte dot products (cpu_has_vnni)
+  bool has_vnni = false;  // the kernel is of AVX-512 and may use byte dot products (cpu_has_vnni),
+  bool has_vbmi = false;  // or byte permutations (cpu_has_vbmi)
   bool is_repeated = false;  // scratch is as the last run of the same weight, epilogue and rows left it
   const uint8_t* panel = nullptr;
   float* row_sums = nullptr;  // [num_rows], see above
   Epilogue epilogue;
 };
 
-// Nibbles are looked up where a product of them fits a byte; bytes are multiplied where pairs of products
+// Nibbles or sextets are looked up where a product of them fits a byte; bytes are multiplied where pairs of products
 // fit int16, or the CPU adds them up in int32; what is left needs int16 factors.
 inline GemmLayout gemm_layout(const GemmArgs& args) {
-  if (args.source_bits == args.weight_bits && args.weight_bits <= 2) return GemmLayout::lookup;
+  constexpr int64_t kMaxTile = 32;  // channels of rows that share a register, and half of one of 64 bytes
+  if (args.source_bits == args.weight_bits && args.weight_bits <= 2)
+    return args.has_vbmi && args.epilogue.num_channels > kMaxTile ? GemmLayout::sextets : GemmLayout::nibbles;
   if ((args.source_bits < 8 && args.weight_bits < 8) || args.has_vnni) return GemmLayout::bytes;
   return GemmLayout::words;
 }
 
-inline int64_t gemm_group_channels(GemmLayout layout) { return layout == GemmLayout::lookup ? 64 : 16; }
+inline bool gemm_is_lookup(GemmLayout layout) { return layout == GemmLayout::nibbles || layout == GemmLayout::sextets; }
+
+inline int64_t gemm_group_channels(GemmLayout layout) { return gemm_is_lookup(layout) ? 64 : 16; }
 
 // Depths of a step.
 inline int64_t gemm_step_depth(const GemmArgs& args) {
   switch (gemm_layout(args)) {
-    case GemmLayout::lookup: return 4 / args.weight_bits;
+    case GemmLayout::nibbles: return 4 / args.weight_bits;
+    case GemmLayout::sextets: return 6 / args.weight_bits;
     case GemmLayout::bytes: return 4;
     default: return 2;
   }
@@ -71,7 +78,7 @@ inline int64_t gemm_step_depth(const GemmArgs& args) {
 inline int64_t gemm_num_steps(const GemmArgs& args) {
   const int64_t depth = gemm_step_depth(args);
   const int64_t num_steps = (args.depth + depth - 1) / depth;
-  return gemm_layout(args) == GemmLayout::lookup ? num_steps : (num_steps + 1) / 2 * 2;
+  return gemm_is_lookup(gemm_layout(args)) ? num_steps : (num_steps + 1) / 2 * 2;
 }
 
 inline int64_t gemm_num_groups(const GemmArgs& args) {
@@ -83,10 +90,10 @@ inline int64_t gemm_panel_bytes(const GemmArgs& args) {
   return gemm_num_groups(args) * gemm_num_steps(args) * kGemmPiece;
 }
 
-// Bytes between unpacked source rows: a nibble or four bytes for each step, padded to what an unpacking
+// Bytes between unpacked source rows: one or four bytes for each step, padded to what an unpacking
 // kernel writes at a time, and never a multiple of 4 KiB, which would put all rows into one cache set.
 inline int64_t gemm_codes_stride(const GemmArgs& args) {
-  const int64_t used = gemm_num_steps(args) * (gemm_layout(args) == GemmLayout::lookup ? 1 : 4);
+  const int64_t used = gemm_num_steps(args) * (gemm_is_lookup(gemm_layout(args)) ? 1 : 4);
   return (used + 255) / 256 * 256 + 64;
 }
 
@@ -98,7 +105,7 @@ inline int64_t gemm_sums_stride(const GemmArgs& args) {
 // Slots, and for each channel of up to three thresholds a float and an int16 in every slot, and a sum.
 inline int64_t gemm_threshold_bytes(const GemmArgs& args) {
   const int bits = args.epilogue.output.num_bits;
-  if (gemm_layout(args) != GemmLayout::lookup || bits < 1 || bits > 2) return 0;
+  if (!gemm_is_lookup(gemm_layout(args)) || bits < 1 || bits > 2) return 0;
   return kGemmSlots * kGemmSlotBytes + gemm_sums_stride(args) * (((1 << bits) - 1) * (4 + 2 * kGemmSlots) + 4);
 }
 

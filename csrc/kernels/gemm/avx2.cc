@@ -8,6 +8,7 @@
 
 #include "../epilogue/tile_avx2.h"
 #include "multiply_avx2.h"
+#include "thresholds.h"
 #include "thresholds_avx2.h"
 #include "unpack.h"
 
@@ -66,7 +67,7 @@ void unpack_block(const GemmArgs& args, BlockAvx2& block, int64_t row, int64_t n
 
 // The products of a channel's own weights are what is left when all codes are zero.
 void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_products) {
-  if (gemm_layout(args) == GemmLayout::lookup) return;
+  if (gemm_layout(args) == GemmLayout::nibbles) return;
   const int64_t sums_stride = block.sums_stride;
   const uint64_t zero_codes = gemm_zero_codes(args);
   for (int64_t i = 0; i < kRowsAvx2 * block.codes_stride; i += 8)
@@ -78,7 +79,7 @@ void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_prod
   block.sums_stride = sums_stride;
 }
 
-void finish_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratch, int64_t row_begin, int64_t row_end) {
+void multiply_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratch, int64_t row_begin, int64_t row_end) {
   ProductThresholdsAvx2 thresholds(args, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
@@ -89,6 +90,15 @@ void finish_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratch,
 }
 
 }  // namespace
+
+bool product_thresholds_fit(const GemmArgs& args, int64_t num_rows) {
+  return ProductThresholdsAvx2::fits(args, num_rows);
+}
+
+void finish_by_thresholds(const GemmArgs& args, void* memory, int64_t row, int64_t count, const int32_t* sums,
+                          int64_t stride, const GemmRowSums* row_sums) {
+  ProductThresholdsAvx2(args, memory).finish(row, count, sums, stride, row_sums);
+}
 
 void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   Epilogue e = args.epilogue;
@@ -106,7 +116,7 @@ void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t r
   block.codes = reinterpret_cast<uint8_t*>(block.sums + (kGemmRowBlock + 1) * gemm_sums_stride(args));
   block.is_narrow = ProductThresholdsAvx2::fits(args, row_end - row_begin);
   fill_col_products(args, block, col_products);
-  if (block.is_narrow) return finish_by_thresholds(args, block, scratch, row_begin, row_end);
+  if (block.is_narrow) return multiply_by_thresholds(args, block, scratch, row_begin, row_end);
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
     unpack_block(args, block, row, num_rows);

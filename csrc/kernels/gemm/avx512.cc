@@ -1,5 +1,5 @@
 // gemm, AVX-512 with VNNI: for 64 products of a row 1/4 broadcast and one vpdpbusd, without the loads of weights, which
-// four rows share. Lookups, whose sums stay in 16 bits (thresholds_avx2.h), and CPUs without VNNI take the AVX2
+// four rows share. With VBMI 1 and 2 bits are looked up, six bits at a time (sextets_avx512.h). All else takes the AVX2
 // kernel: wider registers hardly help where a shuffle or a multiplication starts only once a cycle.
 //
 // vpdpbusd (not vpdpbusds) adds four products of unsigned source and signed weight bytes and never saturates.
@@ -11,6 +11,8 @@
 
 #include "../epilogue/avx512.h"
 #include "../epilogue/simple_avx512.h"
+#include "sextets_avx512.h"
+#include "thresholds.h"
 #include "unpack.h"
 
 namespace smoothbit {
@@ -131,7 +133,23 @@ int32_t sum_codes(const uint8_t* codes, int64_t depth) {
   return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
 }
 
-// kBits: of the output of a simple epilogue without terms; 0 for any other.
+// Finishes rows [row, row + num_rows). kBits: of the output of a simple epilogue without terms; 0 for any other.
+template <int kBits>
+void finish_rows(const GemmArgs& args, const SimpleLawAvx512<kBits>& law, int64_t row, int64_t num_rows,
+                 const int32_t* sums, const GemmRowSums* row_sums) {
+  const Epilogue& e = args.epilogue;
+  const int64_t sums_stride = gemm_sums_stride(args);
+  for (int64_t r = 0; r < num_rows; ++r, sums += sums_stride) {
+    float row_term = 0.0f;
+    if (e.row_term) row_term = e.row_term[row + r];
+    else if (e.col_term) row_term = static_cast<float>(row_sums[r].codes);
+    int64_t done = 0;
+    if constexpr (kBits > 0) done = finish_simple_avx512(e, law, row + r, sums, row_term);
+    if (done < e.num_channels) finish_row_avx512(e, row + r, done, e.num_channels - done, sums + done, row_term);
+    clear_row_padding_serial(e, row + r);
+  }
+}
+
 template <int kBits>
 void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
@@ -155,23 +173,98 @@ void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64
       gemm_unpack_rows_avx2(args, row, num_rows, codes, row_sums);
     }
     multiply_block(args, block, num_rows);
-    for (int64_t r = 0; r < num_rows; ++r) {
-      float row_term = 0.0f;
-      if (e.row_term) row_term = e.row_term[row + r];
-      else if (has_row_sums) row_term = static_cast<float>(row_sums[r].codes);
-      const int32_t* row_of_sums = sums + r * sums_stride;
-      int64_t done = 0;
-      if constexpr (kBits > 0) done = finish_simple_avx512(e, law, row + r, row_of_sums, row_term);
-      if (done < e.num_channels) finish_row_avx512(e, row + r, done, e.num_channels - done, row_of_sums + done, row_term);
-      clear_row_padding_serial(e, row + r);
+    finish_rows<kBits>(args, law, row, num_rows, sums, row_sums);
+  }
+}
+
+}  // namespace
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
+
+SMOOTHBIT_BEGIN_AVX512_VBMI
+namespace smoothbit {
+namespace {
+
+template <int kBits>
+void multiply_sextet_block(const GemmArgs& args, const uint8_t* codes, int64_t num_rows, bool is_narrow, int32_t* sums) {
+  constexpr int64_t kWide = GemmFieldProducts<kBits, 6>::kWideSteps;
+  const int64_t num_steps = gemm_num_steps(args), num_groups = gemm_num_groups(args);
+  const int64_t sums_stride = gemm_sums_stride(args), codes_stride = gemm_codes_stride(args);
+  for (int64_t group = 0; group < num_groups; ++group) {
+    const uint8_t* panel = args.panel + group * num_steps * kGemmPiece;
+    for (int64_t r = 0; r < num_rows; r += kSextetRows) {
+      int64_t step = 0;
+      do {
+        SextetSums rows[kSextetRows];
+        multiply_sextets<kBits>(codes + r * codes_stride + step, codes_stride, panel + step * kGemmPiece,
+                                std::min(kWide, num_steps - step), rows);
+        for (int i = 0; i < kSextetRows; ++i) {
+          int32_t* row_of_sums = sums + (r + i) * sums_stride;
+          if (is_narrow) store_narrow_sextets(rows[i], row_of_sums + group * 32);
+          else store_wide_sextets(rows[i], step == 0, row_of_sums + group * 64);
+        }
+        step += kWide;
+      } while (step < num_steps);
     }
+  }
+}
+
+// `finish`(row, number of rows, sums, row sums).
+template <class Finish>
+void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end, bool is_narrow,
+                          const Finish& finish) {
+  const SextetRows rows(args);
+  const Epilogue& e = args.epilogue;
+  const bool has_row_sums = e.col_term && !e.row_term;
+  const int64_t codes_stride = gemm_codes_stride(args);
+  GemmRowSums row_sums[kGemmRowBlock] = {};
+  int32_t* sums = static_cast<int32_t*>(scratch);
+  uint8_t* codes = reinterpret_cast<uint8_t*>(sums + kGemmRowBlock * gemm_sums_stride(args));
+  for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
+    const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
+    for (int64_t r = 0; r < num_rows; ++r) {
+      const uint8_t* packed = args.source + (row + r) * args.source_stride;
+      if (has_row_sums) row_sums[r].codes = rows.unpack<true>(packed, codes + r * codes_stride);
+      else rows.unpack<false>(packed, codes + r * codes_stride);
+    }
+    // Rows up to the last one of a call: their sums are not used, but their codes are places in tables.
+    const int64_t end = (num_rows + kSextetRows - 1) / kSextetRows * kSextetRows;
+    std::memset(codes + num_rows * codes_stride, 0, static_cast<size_t>((end - num_rows) * codes_stride));
+    if (args.source_bits == 2) multiply_sextet_block<2>(args, codes, num_rows, is_narrow, sums);
+    else multiply_sextet_block<1>(args, codes, num_rows, is_narrow, sums);
+    finish(row, num_rows, sums, row_sums);
   }
 }
 
 }  // namespace
 
+void gemm_sextets_avx512(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
+  if (product_thresholds_fit(args, row_end - row_begin)) {
+    void* memory = static_cast<uint8_t*>(scratch) + gemm_block_bytes(args);
+    GemmArgs next = args;
+    multiply_sextet_rows(args, scratch, row_begin, row_end, true,
+                         [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
+                           finish_by_thresholds(next, memory, row, count, sums, gemm_sums_stride(args), row_sums);
+                           next.is_repeated = true;
+                         });
+    return;
+  }
+  const SimpleLawAvx512<0> law(args.epilogue);
+  multiply_sextet_rows(args, scratch, row_begin, row_end, false,
+                       [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
+                         finish_rows<0>(args, law, row, count, sums, row_sums);
+                       });
+}
+
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
+
+SMOOTHBIT_BEGIN_AVX512_VNNI
+namespace smoothbit {
+
 void gemm_avx512(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
-  if (!args.has_vnni || gemm_layout(args) == GemmLayout::lookup) return gemm_avx2(args, scratch, row_begin, row_end);
+  if (gemm_layout(args) == GemmLayout::sextets) return gemm_sextets_avx512(args, scratch, row_begin, row_end);
+  if (!args.has_vnni || gemm_layout(args) == GemmLayout::nibbles) return gemm_avx2(args, scratch, row_begin, row_end);
   const Epilogue& e = args.epilogue;
   switch (e.is_simple && e.num_terms == 0 ? e.output.num_bits : 0) {
     case 1: return multiply_rows<1>(args, scratch, row_begin, row_end);

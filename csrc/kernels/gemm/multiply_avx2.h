@@ -229,7 +229,7 @@ SMOOTHBIT_INLINE void store_narrow_avx2(const GroupAvx2& g) {
 // kRegisters x 32 channels; 14 or 63 steps in u8, 3,640 or 16,380 in u16.
 template <int kBits, int kRegisters>
 __attribute__((noinline)) void multiply_lookup_avx2(const GroupAvx2& g) {
-  static constexpr GemmNibbleProducts<kBits> kTable;
+  static constexpr GemmFieldProducts<kBits, 4> kTable;
   constexpr int64_t kNarrow = kTable.kNarrowSteps, kWide = kTable.kWideSteps;
   constexpr int kAccs = kRowsAvx2 * kRegisters;
   const __m256i zero = _mm256_setzero_si256();

@@ -74,7 +74,7 @@ int32_t unpack_nibbles(const uint8_t* packed, int64_t depth, uint8_t* codes) {
 int32_t unpack_row(const GemmArgs& args, int64_t row, uint8_t* codes) {
   const uint8_t* packed = args.source + row * args.source_stride;
   const GemmLayout layout = gemm_layout(args);
-  if (layout == GemmLayout::lookup)
+  if (layout == GemmLayout::nibbles)
     return args.source_bits == 2 ? unpack_nibbles<2>(packed, args.depth, codes)
                                  : unpack_nibbles<1>(packed, args.depth, codes);
   const bool is_words = layout == GemmLayout::words;
@@ -95,7 +95,7 @@ SMOOTHBIT_INLINE void store_wide(uint16x8_t sums_u16x8, bool is_first, uint32_t*
 
 template <int kBits>
 void multiply_lookup(const Group& g) {
-  static constexpr GemmNibbleProducts<kBits> kTable;
+  static constexpr GemmFieldProducts<kBits, 4> kTable;
   constexpr int64_t kNarrow = kTable.kNarrowSteps, kWide = kTable.kWideSteps;
   int64_t step = 0, wide_begin = 0;
   do {

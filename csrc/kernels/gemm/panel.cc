@@ -51,13 +51,11 @@ void unpack_group_any(const GemmArgs& args, int64_t depth, int64_t begin, uint8_
   }
 }
 
-void join_pairs(const uint8_t (*codes)[kMaxGroup], uint8_t* __restrict piece) {
-  for (int c = 0; c < kMaxGroup; ++c) piece[c] = static_cast<uint8_t>(codes[0][c] | codes[1][c] << 2);
-}
-
-void join_quads(const uint8_t (*codes)[kMaxGroup], uint8_t* __restrict piece) {
-  for (int c = 0; c < kMaxGroup; ++c)
-    piece[c] = static_cast<uint8_t>(codes[0][c] | codes[1][c] << 1 | codes[2][c] << 2 | codes[3][c] << 3);
+// Neighbouring depths in the bits of a byte.
+void join_depths(const uint8_t (*codes)[kMaxGroup], int64_t step_depth, int num_bits, uint8_t* __restrict piece) {
+  std::memcpy(piece, codes[0], kMaxGroup);
+  for (int k = 1; k < step_depth; ++k)
+    for (int c = 0; c < kMaxGroup; ++c) piece[c] = static_cast<uint8_t>(piece[c] | codes[k][c] << (k * num_bits));
 }
 
 // Lanes of 32 bits, put together as numbers: the panel is little-endian, as the CPUs with a vector kernel are.
@@ -81,14 +79,15 @@ void gemm_fill_panel(const GemmArgs& args, uint8_t* panel) {
   const GemmLayout layout = gemm_layout(args);
   const int64_t group = gemm_group_channels(layout), num_steps = gemm_num_steps(args);
   const int64_t step_depth = gemm_step_depth(args), padded = gemm_num_groups(args) * group;
-  uint8_t codes[4][kMaxGroup];
+  uint8_t codes[6][kMaxGroup];
   for (int64_t step = 0; step < num_steps; ++step) {
     for (int64_t begin = 0; begin < padded; begin += kMaxGroup) {
       for (int64_t k = 0; k < step_depth; ++k) unpack_group_any(args, step * step_depth + k, begin, codes[k]);
       for (int64_t first = 0; first < kMaxGroup && begin + first < padded; first += group) {
         uint8_t* piece = panel + ((begin + first) / group * num_steps + step) * kGemmPiece;
         switch (layout) {
-          case GemmLayout::lookup: args.weight_bits == 2 ? join_pairs(codes, piece) : join_quads(codes, piece); break;
+          case GemmLayout::nibbles:
+          case GemmLayout::sextets: join_depths(codes, step_depth, args.weight_bits, piece); break;
           case GemmLayout::bytes: interleave_bytes(codes, first, piece); break;
           case GemmLayout::words: interleave_words(codes, first, piece); break;
         }

@@ -59,7 +59,7 @@ class ProductThresholdsAvx2 {
   // Whether the epilogue of this product can be tabulated, and rows are many enough to fill a slot for.
   static bool fits(const GemmArgs& args, int64_t num_rows) {
     const Epilogue& e = args.epilogue;
-    if (num_rows < kMinRows || gemm_layout(args) != GemmLayout::lookup || largest_sum(args) >= INT16_MAX) return false;
+    if (num_rows < kMinRows || !gemm_is_lookup(gemm_layout(args)) || largest_sum(args) >= INT16_MAX) return false;
     if (!e.col_scale || e.num_channels <= kBlock || e.output.num_bits < 1 || e.output.num_bits > 2) return false;
     if (e.num_terms || e.row_scale || e.output_row_scale || e.aggregate.num_bits) return false;
     if (e.col_term && e.row_term) return false;

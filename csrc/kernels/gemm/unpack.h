@@ -16,8 +16,8 @@ inline uint64_t gemm_zero_codes(const GemmArgs& args) {
 }
 
 // Rows [row, row + count): row r goes to codes + (r - row) * gemm_codes_stride(args), as codes of 0 past
-// `depth` up to the last step: a nibble times 16 for each step of a lookup, 4 codes in bytes, or 2 in words.
-// AVX-512 uses it too: a row is unpacked once and read once for every 16 or 64 channels.
+// `depth` up to the last step: a nibble times 16 for each step, 4 codes in bytes, or 2 in words.
+// AVX-512 uses it too, but for sextets: a row is unpacked once and read once for every 16 or 64 channels.
 void gemm_unpack_rows_avx2(const GemmArgs& args, int64_t row, int64_t count, uint8_t* codes, GemmRowSums* sums);
 
 }  // namespace smoothbit

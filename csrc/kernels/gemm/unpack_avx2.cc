@@ -121,7 +121,7 @@ template <GemmLayout kLayout, int kBits, bool kHasProducts = true>
 __attribute__((noinline)) GemmRowSums unpack_row_avx2(const uint8_t* packed, int64_t depth, uint64_t zero_codes,
                                                       uint8_t* codes) {
   RowSumsAvx2 sums{_mm256_setzero_si256(), _mm256_setzero_si256()};
-  if constexpr (kLayout == GemmLayout::lookup) {
+  if constexpr (kLayout == GemmLayout::nibbles) {
     StoreNibblesAvx2<kBits> store{codes, sums};
     unpack_bytes_avx2<kBits, 4>(packed, depth, store);
   } else {
@@ -152,8 +152,8 @@ UnpackRowAvx2 choose_unpack_avx2(int bits) {
 
 UnpackRowAvx2 choose_unpack_avx2(const GemmArgs& args) {
   switch (gemm_layout(args)) {
-    case GemmLayout::lookup:
-      return args.source_bits == 2 ? unpack_row_avx2<GemmLayout::lookup, 2> : unpack_row_avx2<GemmLayout::lookup, 1>;
+    case GemmLayout::nibbles:
+      return args.source_bits == 2 ? unpack_row_avx2<GemmLayout::nibbles, 2> : unpack_row_avx2<GemmLayout::nibbles, 1>;
     case GemmLayout::bytes:
       return args.has_vnni ? choose_unpack_avx2<GemmLayout::bytes, false>(args.source_bits)
                            : choose_unpack_avx2<GemmLayout::bytes>(args.source_bits);

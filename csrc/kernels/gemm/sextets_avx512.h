@@ -1,0 +1,173 @@
+// Products of 1 and 2 bits by lookups of six bits, AVX-512 with VBMI: a byte permutation looks up the products of three
+// codes of 2 bits, or of six of 1 bit, with as many of each of 64 channels.
+//
+//     source sextet n     a0 + 4 a1 + 16 a2, the place of its 64 entries
+//     weight sextet m     w0 + 4 w1 + 16 w2, for each channel
+//     entry               a0 w0 + a1 w1 + a2 w2 <= 27: nine of them fit a byte
+//
+// Twice as many products an instruction as nibbles have, and a permutation starts as often as a shuffle of half the
+// width. The table, 4 KiB, stays in the first-level cache.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+
+#include "../epilogue/avx512_intrinsics.h"
+#include "lookup.h"
+#include "unpack.h"
+
+SMOOTHBIT_BEGIN_AVX512_VBMI
+namespace smoothbit {
+namespace {
+
+constexpr int kSextetRows = 4;
+static_assert(kGemmRowBlock % kSextetRows == 0, "a row block is whole calls");
+
+// Sums of 64 channels: lane i of `even` is that of channel 2i, lane i of `odd` that of channel 2i + 1.
+struct SextetSums {
+  __m512i even, odd;
+};
+
+// Accumulators in the type of their lanes, rows by name: see multiply_avx2.h.
+using U8x64 = uint8_t __attribute__((vector_size(64)));
+
+SMOOTHBIT_INLINE void add_sextet(U8x64& acc, const uint8_t* products, uint8_t code, __m512i weights) {
+  acc += reinterpret_cast<U8x64>(_mm512_permutexvar_epi8(weights, _mm512_load_si512(products + 64 * code)));
+}
+
+// `even` adds bytes as pairs, even + 256 * odd, modulo 2^16, until the end.
+SMOOTHBIT_INLINE void widen_sextets(const U8x64& acc, SextetSums& sums) {
+  const __m512i pairs = reinterpret_cast<__m512i>(acc);
+  sums.even = _mm512_add_epi16(sums.even, pairs);
+  sums.odd = _mm512_add_epi16(sums.odd, _mm512_srli_epi16(pairs, 8));
+}
+
+// Four rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits.
+template <int kBits>
+__attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel,
+                                                int64_t num_steps, SextetSums sums[kSextetRows]) {
+  alignas(64) static constexpr GemmFieldProducts<kBits, 6> kTable;
+  const uint8_t* products = kTable.product;
+  const __m512i zero = _mm512_setzero_si512();
+  SextetSums sums_0{zero, zero}, sums_1 = sums_0, sums_2 = sums_0, sums_3 = sums_0;
+  for (int64_t left = num_steps; left > 0; left -= kTable.kNarrowSteps) {
+    U8x64 row_0{}, row_1{}, row_2{}, row_3{};
+    const uint8_t* end = codes + std::min<int64_t>(kTable.kNarrowSteps, left);
+    do {
+      const __m512i weights = _mm512_loadu_si512(panel);
+      add_sextet(row_0, products, codes[0], weights);
+      add_sextet(row_1, products, codes[codes_stride], weights);
+      add_sextet(row_2, products, codes[2 * codes_stride], weights);
+      add_sextet(row_3, products, codes[3 * codes_stride], weights);
+      panel += kGemmPiece;
+      ++codes;
+    } while (codes != end);
+    widen_sextets(row_0, sums_0);
+    widen_sextets(row_1, sums_1);
+    widen_sextets(row_2, sums_2);
+    widen_sextets(row_3, sums_3);
+  }
+  sums[0] = sums_0;
+  sums[1] = sums_1;
+  sums[2] = sums_2;
+  sums[3] = sums_3;
+  for (int r = 0; r < kSextetRows; ++r)
+    sums[r].even = _mm512_sub_epi16(sums[r].even, _mm512_slli_epi16(sums[r].odd, 8));
+}
+
+// As thresholds.h wants them.
+SMOOTHBIT_INLINE void store_narrow_sextets(const SextetSums& sums, int32_t* to) {
+  const auto store = [&](int i, __m256i half) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8 * i), half); };
+  store(0, _mm512_castsi512_si256(sums.even));
+  store(1, _mm512_castsi512_si256(sums.odd));
+  store(2, _mm512_extracti64x4_epi64(sums.even, 1));
+  store(3, _mm512_extracti64x4_epi64(sums.odd, 1));
+}
+
+// In the order of the channels, added to those of the depths before unless `is_first`.
+SMOOTHBIT_INLINE void store_wide_sextets(const SextetSums& sums, bool is_first, int32_t* to) {
+  // Eight channels of each 128-bit part: 16 j .. 16 j + 7, and the next eight.
+  const __m512i low = _mm512_unpacklo_epi16(sums.even, sums.odd), high = _mm512_unpackhi_epi16(sums.even, sums.odd);
+  const __m512i first = _mm512_shuffle_i64x2(low, high, 0x44), second = _mm512_shuffle_i64x2(low, high, 0xee);
+  const auto store = [&](int channel, __m512i parts, int upper) {
+    const __m256i eights = upper ? _mm512_extracti64x4_epi64(parts, 1) : _mm512_castsi512_si256(parts);
+    const __m512i x = _mm512_cvtepu16_epi32(eights);
+    // Channels c .. c + 7 and c + 16 .. c + 23.
+    for (int half = 0; half < 2; ++half) {
+      int32_t* at = to + channel + 16 * half;
+      const __m256i eight = half ? _mm512_extracti64x4_epi64(x, 1) : _mm512_castsi512_si256(x);
+      const __m256i before = is_first ? _mm256_setzero_si256() : _mm256_loadu_si256(reinterpret_cast<__m256i*>(at));
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(at), _mm256_add_epi32(eight, before));
+    }
+  };
+  store(0, first, 0);
+  store(8, first, 1);
+  store(32, second, 0);
+  store(40, second, 1);
+}
+
+// Rows [row, row + count) into sextets, as gemm_unpack_rows_avx2 has it; row sums only if wanted.
+class SextetRows {
+ public:
+  explicit SextetRows(const GemmArgs& args) : args_(args) {
+    alignas(64) uint8_t bytes[64], shifts[64];
+    for (int i = 0; i < 64; ++i) {
+      // Lane i / 8 of 64 bits has bytes 6 (i / 8) ..; sextet i begins at bit 6 (i % 8) of it.
+      bytes[i] = static_cast<uint8_t>(i / 8 * 6 + i % 8);
+      shifts[i] = static_cast<uint8_t>(i % 8 * 6);
+    }
+    bytes_ = _mm512_load_si512(bytes);
+    shifts_ = _mm512_load_si512(shifts);
+    const int64_t row_bits = args.depth * args.source_bits;
+    last_ = row_bits > 0 ? (row_bits - 1) / (8 * kBytes) * kBytes : 0;
+    alignas(64) uint8_t valid[64];
+    for (int64_t i = 0; i < 64; ++i)
+      valid[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * (last_ + i)))) - 1);
+    valid_ = _mm512_load_si512(valid);
+    last_mask_ = (uint64_t{1} << ((row_bits - 8 * last_ + 7) / 8)) - 1;
+  }
+
+  template <bool kHasSums>
+  SMOOTHBIT_INLINE int32_t unpack(const uint8_t* packed, uint8_t* codes) const {
+    __m512i sums_u64x8 = _mm512_setzero_si512();
+    for (int64_t i = 0; i < last_; i += kBytes, codes += 64) {
+      const __m512i x = _mm512_maskz_loadu_epi8((uint64_t{1} << kBytes) - 1, packed + i);
+      _mm512_storeu_si512(codes, sextets(x));
+      if (kHasSums) sums_u64x8 = _mm512_add_epi64(sums_u64x8, code_sums(x));
+    }
+    const __m512i x = _mm512_and_si512(_mm512_maskz_loadu_epi8(last_mask_, packed + last_), valid_);
+    _mm512_storeu_si512(codes, sextets(x));
+    if (!kHasSums) return 0;
+    sums_u64x8 = _mm512_add_epi64(sums_u64x8, code_sums(x));
+    const __m256i four = _mm256_add_epi64(_mm512_castsi512_si256(sums_u64x8), _mm512_extracti64x4_epi64(sums_u64x8, 1));
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+    return static_cast<int32_t>(_mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1));
+  }
+
+ private:
+  static constexpr int64_t kBytes = 48;  // 64 sextets
+
+  SMOOTHBIT_INLINE __m512i sextets(__m512i x) const {
+    const __m512i fields = _mm512_multishift_epi64_epi8(shifts_, _mm512_permutexvar_epi8(bytes_, x));
+    return _mm512_and_si512(fields, _mm512_set1_epi8(63));
+  }
+  // The sum of the codes in each eight bytes: of those in a nibble, looked up.
+  SMOOTHBIT_INLINE __m512i code_sums(__m512i x) const {
+    const __m512i nibble = _mm512_set1_epi8(15);
+    const __m512i table = _mm512_broadcast_i32x4(
+        args_.source_bits == 2 ? _mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6)
+                               : _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+    const __m512i low = _mm512_shuffle_epi8(table, _mm512_and_si512(x, nibble));
+    const __m512i high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(x, 4), nibble));
+    return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+  }
+
+  const GemmArgs& args_;
+  __m512i bytes_, shifts_, valid_;
+  int64_t last_;  // first of the last, partial kBytes of a row
+  __mmask64 last_mask_;
+};
+
+}  // namespace
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
