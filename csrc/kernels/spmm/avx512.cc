@@ -121,13 +121,13 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call
   for (int64_t i = 0; i < count; ++i) call.clear_after(call.row_at(place + i));
 }
 
-// Places [place, end), a multiple of kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes,
-// terms); kParts is not 1.
+// Places [place, end), at least kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes, terms);
+// kParts is not 1. The last ones share their register with some that are done before.
 template <int kBits, int kTerms, int kBias, int kParts, bool kHasPrefetch, class Pack>
 SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place, int64_t end,
                                  const Pack& pack) {
   Neighbours<kParts, kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
-  for (; place < end; place += kParts, list.begin += kParts * list.count) {
+  for (;;) {
     PlanesAvx512<kBits> sums;
     call.prefetch_next_block(place);
     sums.start(kBias);
@@ -136,6 +136,12 @@ SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, 
     __m512i terms[2];
     for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, place);
     call.store_rows(place, pack(sums.plane, terms));
+    place += kParts;
+    list.begin += kParts * list.count;
+    if (place + kParts <= end) continue;
+    if (place == end) break;
+    place = end - kParts;
+    list.begin = call.indptr[place];
   }
 }
 
@@ -228,7 +234,7 @@ void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, i
         continue;
       }
       if constexpr (kParts > 1) {
-        const int64_t run = call.run(place, end) / kParts * kParts;
+        const int64_t run = call.run(place, end);
         if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
           if constexpr (kBits == 2 && kTerms <= 1) {
             if (length <= Direct::kMaxLength) look_up_neighbours<kTerms>(call, *table, place, place + run);

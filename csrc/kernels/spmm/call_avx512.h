@@ -75,6 +75,12 @@ struct Call {
     for (int p = 1; p < kParts; ++p) is_equal &= length(place + p) == first;
     return is_equal;
   }
+  // The first place of (place, end] that is `end` or has another length than `place`.
+  SMOOTHBIT_INLINE int64_t equal_lengths(int64_t place, int64_t end) const {
+    int64_t next = place + 1;
+    while (next < end && length(next) == length(place)) ++next;
+    return next;
+  }
   // Whether kShortestRun places, all there, have `length`.
   SMOOTHBIT_INLINE bool begins_run(int64_t place, int64_t length) const {
     const int64_t* at = indptr + place;
@@ -89,8 +95,7 @@ struct Call {
       const unsigned others = _mm512_cmpneq_epi64_mask(lengths, count);
       if (others) return next - place + __builtin_ctz(others);
     }
-    while (next < end && length(next) == length(place)) ++next;
-    return next - place;
+    return equal_lengths(next - 1, end) - place;
   }
   // Whether the rows at places [place, end) have the factors of the table.
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {

@@ -252,13 +252,15 @@ template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
 __attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
                                           int64_t place, int64_t end) {
   const float* row_terms = call.e.col_term ? call.e.row_term : nullptr;
-  const int64_t last = kParts > 1 ? 0 : call.last;
+  const int64_t last = kParts > 1 ? 0 : call.last, begin = place;
   for (; place < end; ++place) {
     if constexpr (kParts > 1) {
-      if (place + kParts <= end && call.has_equal_lengths(place, PlanesAvx512<kBits>::kMaxRows)) {
+      // The last places of a length share their register with some that are done before.
+      const int64_t next = call.equal_lengths(place, std::min(place + kParts, end));
+      if (next - kParts >= begin && call.has_equal_lengths(next - kParts, PlanesAvx512<kBits>::kMaxRows)) {
         call.prefetch_next_block(place);
-        float_neighbours<kBits, kHasTerm>(call, output, row_terms, place);
-        place += kParts - 1;
+        float_neighbours<kBits, kHasTerm>(call, output, row_terms, next - kParts);
+        place = next - 1;
         continue;
       }
     }

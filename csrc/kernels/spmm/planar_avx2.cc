@@ -253,6 +253,7 @@ __attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const
   } else {
     const int64_t length = call.length(place);
     for (; place < end; place += 2) {
+      place = std::min(place, end - 2);  // the last place of an odd number shares its register with one done before
       Sums<kBits, kRest> sums;
       sums.start(bytes_avx2(-ThresholdTable::kBias));
       add_list<kBits, kRest>(TwoRows<kHasPrefetch>{call.rows, call.indptr[place], length}, sums);
@@ -304,7 +305,7 @@ void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t place, i
       ++place;
       continue;
     }
-    const int64_t run = call.run(place, end) / step * step;
+    const int64_t run = call.run(place, end);
     if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
       any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, place, place + run);
       place += run;
