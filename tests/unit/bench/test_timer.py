@@ -42,7 +42,7 @@ def test_fast_calls_get_many_samples_and_slow_ones_few():
 def test_short_calls_are_repeated_within_a_sample():
     clock = FakeClock()
     timing = measure({"tiny": clock.task("t", 0.01)}, 1.0, clock_ns=clock)["tiny"]
-    assert timing.calls_per_sample == 20
+    assert timing.calls_per_sample == 200
 
 
 def test_callables_take_turns_and_rounds_begin_one_further():
