@@ -76,18 +76,43 @@ SMOOTHBIT_INLINE __m512i pack_planes(const Search<kBits>& search, const __m512i*
   }
 }
 
+// What becomes of the entries of neighbours and the codes of their terms: packed output codes.
 template <int kBits, int kTerms>
 struct SearchPlanes {
-  const Search<kBits>& search;
-  SMOOTHBIT_INLINE __m512i operator()(const __m512i* planes, const __m512i* terms) const {
-    return pack_planes<kBits, kTerms>(search, planes, terms);
+  const Search<kBits> search;
+  template <class List>
+  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
+    PlanesAvx512<kBits> sums;
+    sums.start(-ThresholdTable::kBias);
+    sums.add(list);
+    sums.split();
+    return pack_planes<kBits, kTerms>(search, sums.plane, terms);
   }
 };
 template <int kTerms>
 struct LookUpPlanes {
-  const Direct& direct;
-  SMOOTHBIT_INLINE __m512i operator()(const __m512i* planes, const __m512i* terms) const {
-    return direct.codes(planes, kTerms ? terms[0] : _mm512_setzero_si512());
+  const Direct direct;
+  template <class List>
+  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
+    PlanesAvx512<2> sums;
+    sums.start();
+    sums.add(list);
+    sums.split();
+    return direct.codes(sums.plane, kTerms ? terms[0] : _mm512_setzero_si512());
+  }
+};
+template <int kTerms>
+struct LookUpNibbles {
+  const Nibbles nibbles;
+  template <class List>
+  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
+    __m512i sum = list.first(), odd = PlanesAvx512<2>::odd_fields(sum);
+    for (int64_t i = 1; i < list.count; ++i) {
+      const __m512i x = list.x(i);
+      sum = _mm512_add_epi8(sum, x);
+      odd = _mm512_add_epi8(odd, PlanesAvx512<2>::odd_fields(x));
+    }
+    return nibbles.pack(sum, odd, kTerms ? terms[0] : _mm512_setzero_si512());
   }
 };
 
@@ -121,21 +146,17 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call
   for (int64_t i = 0; i < count; ++i) call.clear_after(call.row_at(place + i));
 }
 
-// Places [place, end), at least kParts, of one length, whose sums start at kBias and whose codes are `pack`(planes, terms);
-// kParts is not 1. The last ones share their register with some that are done before.
-template <int kBits, int kTerms, int kBias, int kParts, bool kHasPrefetch, class Pack>
-SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place, int64_t end,
-                                 const Pack& pack) {
+// Places [place, end), at least kParts, of one length; kParts is not 1. The last ones share their register with some
+// that are done before.
+template <int kBits, int kTerms, int kParts, bool kHasPrefetch, class Codes>
+__attribute__((noinline)) void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place, int64_t end,
+                                          const Codes& codes) {
   Neighbours<kParts, kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
   for (;;) {
-    PlanesAvx512<kBits> sums;
     call.prefetch_next_block(place);
-    sums.start(kBias);
-    sums.add(list);
-    sums.split();
     __m512i terms[2];
     for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, place);
-    call.store_rows(place, pack(sums.plane, terms));
+    call.store_rows(place, codes(list, terms));
     place += kParts;
     list.begin += kParts * list.count;
     if (place + kParts <= end) continue;
@@ -145,18 +166,19 @@ SMOOTHBIT_INLINE void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, 
   }
 }
 
+// The same by the table of their length, in the quickest way.
 template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) void search_neighbours(const Call<kBits, kParts, kHasPrefetch>& call,
-                                                 const ThresholdTable& table, int64_t place, int64_t end) {
+SMOOTHBIT_INLINE void run_of_places(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable& table,
+                                    int64_t place, int64_t end) {
   const Search<kBits> search(table);
-  neighbours<kBits, kTerms, -ThresholdTable::kBias>(call, place, end, SearchPlanes<kBits, kTerms>{search});
-}
-
-template <int kTerms, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) void look_up_neighbours(const Call<2, kParts, kHasPrefetch>& call,
-                                                  const ThresholdTable& table, int64_t place, int64_t end) {
-  const Direct direct{Search<2>(table)};
-  neighbours<2, kTerms, 0>(call, place, end, LookUpPlanes<kTerms>{direct});
+  if constexpr (kBits == 2 && kTerms <= 1) {
+    const int64_t length = call.length(place);
+    if (length <= Nibbles::kMaxLength)
+      return neighbours<kBits, kTerms>(call, place, end, LookUpNibbles<kTerms>{Nibbles(search)});
+    if (length <= Direct::kMaxLength)
+      return neighbours<kBits, kTerms>(call, place, end, LookUpPlanes<kTerms>{Direct(search)});
+  }
+  neighbours<kBits, kTerms>(call, place, end, SearchPlanes<kBits, kTerms>{search});
 }
 
 // Whether float32 rows are whole lines, and too many for the caches.
@@ -236,12 +258,7 @@ void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, i
       if constexpr (kParts > 1) {
         const int64_t run = call.run(place, end);
         if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
-          if constexpr (kBits == 2 && kTerms <= 1) {
-            if (length <= Direct::kMaxLength) look_up_neighbours<kTerms>(call, *table, place, place + run);
-            else search_neighbours<kBits, kTerms>(call, *table, place, place + run);
-          } else {
-            search_neighbours<kBits, kTerms>(call, *table, place, place + run);
-          }
+          run_of_places<kBits, kTerms>(call, *table, place, place + run);
           place += run;
           continue;
         }

@@ -103,6 +103,39 @@ struct Direct {
   }
 };
 
+// Rows shorter still: sums never leave the nibbles that gathered rows are added in, and with the code of the term make
+// an index of 6 bits. The bits above it, of whatever shifts have brought there, a permutation does not read.
+struct Nibbles {
+  static constexpr int64_t kMaxLength = 15 / 3;
+  __m512i codes[4];  // of plane k, in their place; lane | sum (4 bits) + 16 * code of the term
+
+  SMOOTHBIT_INLINE explicit Nibbles(const Search<2>& search) {
+    alignas(64) uint8_t lanes[64];
+    for (int i = 0; i < 64; ++i) lanes[i] = static_cast<uint8_t>(i);
+    const __m512i lane = load_64(lanes);
+    const __m512i sums = _mm512_sub_epi8(_mm512_and_si512(lane, bytes_avx512(15)), bytes_avx512(ThresholdTable::kBias));
+    codes[0] = search.codes(sums, shift_right_avx512<4>(lane, 3), bytes_avx512(1));
+    for (int k = 1; k < 4; ++k) codes[k] = _mm512_slli_epi16(codes[k - 1], 2);
+  }
+  // Sums of gathered rows, and of their odd fields (planes_avx512.h) -> packed output codes; `terms` are packed codes.
+  SMOOTHBIT_INLINE __m512i pack(__m512i sum, __m512i odd, __m512i terms) const {
+    const __m512i even = _mm512_sub_epi8(sum, shift_left_avx512<2>(odd));
+    const __m512i first = code<0>(even, _mm512_slli_epi16(terms, 4));
+    const __m512i second = code<1>(odd, _mm512_slli_epi16(terms, 2));
+    const __m512i third = code<2>(_mm512_srli_epi16(even, 4), terms);
+    const __m512i last = code<3>(_mm512_srli_epi16(odd, 4), _mm512_srli_epi16(terms, 2));
+    return _mm512_or_si512(_mm512_or_si512(first, second), _mm512_or_si512(third, last));
+  }
+
+ private:
+  template <int k>
+  SMOOTHBIT_INLINE __m512i code(__m512i sums, __m512i term) const {
+    constexpr int kSelect = 0xca;  // bits of the second where the first has them, else of the third
+    const __m512i index = _mm512_ternarylogic_epi32(bytes_avx512(15), sums, term, kSelect);
+    return _mm512_permutexvar_epi8(index, codes[k]);
+  }
+};
+
 }  // namespace
 }  // namespace smoothbit
 SMOOTHBIT_END_AVX512
