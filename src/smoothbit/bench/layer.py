@@ -16,6 +16,7 @@ from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.formats.schema import FeaturesOp, LinearOp
 from smoothbit.kernels import Epilogue
 from smoothbit.numerics.affine import law_from_range
+from smoothbit.numerics.aligned import aligned_copy
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.features import Features
 from smoothbit.typing import AnyArray, Float32Array, Int16Array, UInt8Array
@@ -62,7 +63,7 @@ def bind_dense_layer(source: PackedTensor, op: LinearOp, checked: KeepingBackend
 def random_weight(num_rows: int, num_columns: int, seed: int) -> Float32Array:
     """Return a Gaussian weight [num_rows, num_columns] of variance 1 / num_rows, float32."""
     drawn: AnyArray = np.random.default_rng(seed).standard_normal((num_rows, num_columns))
-    weight: Float32Array = (drawn / np.sqrt(num_rows)).astype(np.float32)
+    weight: Float32Array = aligned_copy((drawn / np.sqrt(num_rows)).astype(np.float32))
     return weight
 
 

@@ -13,6 +13,7 @@ from smoothbit.engine.values import term
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import DeltaStep, Epilogue, delta_state
 from smoothbit.numerics.affine import AffineLaw, law_from_range, per_tensor_law
+from smoothbit.numerics.aligned import aligned_copy
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array
 
@@ -116,11 +117,13 @@ def delta_propagation(
 
 
 def random_states(num_nodes: int, num_channels: int, seed: int) -> tuple[Float32Array, Float32Array]:
-    """Return two float32 matrices [N, F], uniform in [-STATE_BOUND, STATE_BOUND]."""
+    """Return two float32 matrices [N, F] that start on cache lines, uniform in [-STATE_BOUND, STATE_BOUND]."""
     generator = np.random.default_rng(seed)
-    shape = (num_nodes, num_channels)
-    first, second = (generator.random(shape, dtype=np.float32) for _ in range(2))
-    return (first - np.float32(0.5)) * np.float32(2 * STATE_BOUND), (second - np.float32(0.5)) * np.float32(4)
+    first, second = (
+        (generator.random((num_nodes, num_channels), dtype=np.float32) - np.float32(0.5)) * np.float32(2 * STATE_BOUND)
+        for _ in range(2)
+    )
+    return aligned_copy(first), aligned_copy(second)
 
 
 def packed_step(graph: PreparedGraph, state: Float32Array, source: Float32Array, num_bits: int) -> PackedStep:

@@ -16,11 +16,10 @@ from smoothbit.engine.graph import Incidence
 from smoothbit.kernels import Attention, DeltaState, DeltaStep, Epilogue, Out, Term
 from smoothbit.kernels.output import store
 from smoothbit.numerics.affine import AffineLaw, dequantize, quantize
+from smoothbit.numerics.aligned import CACHE_LINE_BYTES, aligned_empty
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack, packed_row_bytes, unpack
 from smoothbit.typing import Float32Array, Int16Array, Int32Array, UInt8Array
-
-CACHE_LINE_BYTES = 64
 
 
 class Backend(Protocol):
@@ -152,7 +151,6 @@ class KernelBackend:
         skip: Term | None = None,
     ) -> Float32Array:
         """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
-        out: Float32Array = np.empty((graph.num_rows, source.shape[1]), dtype=np.float32)
         return kernels.spmm_f32(
             graph,
             source,
@@ -160,7 +158,6 @@ class KernelBackend:
             scale=scale,
             skip=None if skip is None else skip.data.view(np.float32),
             skip_scale=0.0 if skip is None else float(skip.step[0]),
-            out=out,
             num_threads=self.num_threads,
         )
 
@@ -184,13 +181,12 @@ class KernelBackend:
 
     def matmul_f32(self, source: Float32Array, weight: Float32Array) -> Float32Array:
         """Multiply float32 matrices."""
-        out: Float32Array = np.empty((len(source), weight.shape[1]), dtype=np.float32)
+        out: Float32Array = aligned_empty((len(source), weight.shape[1]), np.float32)
         return kernels.perform(kernels.PythonCall(partial(np.matmul, source, weight, out=out)), out)
 
     def take_rows(self, source: Out, rows: Int32Array) -> Out:
         """Return the given rows of packed codes or float32 values: change the order of nodes."""
-        out = aligned_bytes(len(rows), source.shape[1] * source.itemsize).view(source.dtype)
-        return kernels.take_rows(source, rows, out=out, num_threads=self.num_threads)
+        return kernels.take_rows(source, rows, num_threads=self.num_threads)
 
     def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
         """Return room for the messages and sums of a delta-coded propagation."""
@@ -250,10 +246,14 @@ def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Floa
 def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
     """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
     if epilogue.output is None:
-        return aligned_bytes(num_rows, 4 * epilogue.num_channels).view(np.float32)
+        floats: Float32Array = aligned_empty((num_rows, epilogue.num_channels), np.float32)
+        return floats
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
     # Codes with more room than their law needs are for steps that work on whole blocks.
-    return aligned_bytes(num_rows, stride if epilogue.output_bits is None else max(stride, kernels.BLOCK_BYTES))
+    if epilogue.output_bits is not None:
+        stride = max(stride, kernels.BLOCK_BYTES)
+    rows: UInt8Array = aligned_empty((num_rows, stride), np.uint8)
+    return rows
 
 
 def aligned_rows(packed: UInt8Array, num_channels: int, num_bits: int) -> UInt8Array:
@@ -261,16 +261,6 @@ def aligned_rows(packed: UInt8Array, num_channels: int, num_bits: int) -> UInt8A
     stride = kernels.aligned_row_bytes(num_channels, num_bits)
     if packed.shape[1] == stride and packed.ctypes.data % CACHE_LINE_BYTES == 0:
         return packed
-    rows = aligned_bytes(len(packed), stride)
+    rows: UInt8Array = aligned_empty((len(packed), stride), np.uint8)
     store(packed[:, : packed_row_bytes(num_channels, num_bits)], rows)
     return rows
-
-
-def aligned_bytes(num_rows: int, stride: int) -> UInt8Array:
-    """Return bytes [N, stride] that start on a cache line.
-
-    NumPy starts arrays 16 bytes off one, so that every gathered row would touch two.
-    """
-    buffer = np.empty(num_rows * stride + CACHE_LINE_BYTES, dtype=np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE_BYTES
-    return buffer[start : start + num_rows * stride].reshape(num_rows, stride)

@@ -52,6 +52,7 @@ from smoothbit.kernels.program import perform as perform
 from smoothbit.kernels.program import recording as recording
 from smoothbit.kernels.program import time_limit as time_limit
 from smoothbit.numerics import packing
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.numerics.qtype import check_num_bits
@@ -419,7 +420,7 @@ def spmm_f32(
     if skip is not None:
         check_array("skip", skip, FLOAT32, shape)
     if out is None:
-        out = np.empty(shape, dtype=np.float32)
+        out = aligned_empty(shape, np.float32)
     check_array("out", out, FLOAT32, shape)
     threads = thread_count(num_threads)
     if out.size == 0:
@@ -452,7 +453,7 @@ def take_rows(source: Out, rows: Int32Array, *, out: Out | None = None, num_thre
     check_array("source", source, source.dtype, (None, None))
     check_array("rows", rows, INT32, (None,))
     if out is None:
-        out = np.empty((len(rows), source.shape[1]), dtype=source.dtype)
+        out = aligned_empty((len(rows), source.shape[1]), source.dtype)
     check_array("out", out, source.dtype, (len(rows), source.shape[1]))
     threads = thread_count(num_threads)
     if out.size == 0:

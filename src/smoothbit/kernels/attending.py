@@ -14,6 +14,7 @@ from smoothbit.kernels.native import FLOAT32, check_array, check_packed
 from smoothbit.kernels.output import perform_reference, thread_count
 from smoothbit.kernels.program import perform
 from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Float32Array, UInt8Array
 
@@ -96,6 +97,6 @@ def _check(graph: CSR, num_channels: int, a: Attention, out: Float32Array | None
         check_array("vector", a.vector, FLOAT32, (num_channels,))
     shape = (graph.num_rows, num_channels if a.is_concatenated else num_channels // a.num_heads)
     if out is None:
-        out = np.empty(shape, dtype=np.float32)
+        out = aligned_empty(shape, np.float32)
     check_array("out", out, FLOAT32, shape)
     return out

@@ -26,6 +26,7 @@ import numpy as np
 
 from smoothbit.kernels.epilogue import Epilogue
 from smoothbit.kernels.output import aligned_row_bytes
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.csr import CSR
 from smoothbit.typing import Int16Array, Int32Array, Int64Array
 
@@ -119,8 +120,8 @@ def delta_state(graph: CSR, num_channels: int, num_bits: int, bound: int) -> Del
     shape = (graph.num_rows, delta_state_width(num_channels, num_bits))
     is_wide = graph.row_lengths * bound > INT16_MAX
     slots = np.where(is_wide, np.cumsum(is_wide) - 1, -1).astype(np.int32)
-    wide = np.empty((int(is_wide.sum()), shape[1]), np.int32)
-    return DeltaState(np.empty(shape, np.int16), np.empty(shape, np.int16), wide, slots)
+    wide = aligned_empty((int(is_wide.sum()), shape[1]), np.int32)
+    return DeltaState(aligned_empty(shape, np.int16), aligned_empty(shape, np.int16), wide, slots)
 
 
 def delta_state_width(num_channels: int, num_bits: int) -> int:

@@ -11,6 +11,7 @@ from smoothbit.kernels.epilogue import Epilogue
 from smoothbit.kernels.native import FLOAT32, check_array, check_packed, prepare_with_sum
 from smoothbit.kernels.output import output_rows, perform_reference, thread_count
 from smoothbit.kernels.program import perform
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import Float32Array, UInt8Array
@@ -63,7 +64,7 @@ def spmax_f32(
     check_array("source", source, FLOAT32, (graph.num_cols, None))
     shape = (graph.num_rows, source.shape[1])
     if out is None:
-        out = np.empty(shape, dtype=np.float32)
+        out = aligned_empty(shape, np.float32)
     check_array("out", out, FLOAT32, shape)
     thread_count(num_threads)
     return perform_reference(partial(reference.max_rows, graph, source), out)

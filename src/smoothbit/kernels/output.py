@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from smoothbit.errors import ArgumentError, ShapeError
 from smoothbit.kernels import isa
 from smoothbit.kernels.native import UINT8, Prepared, check_array
 from smoothbit.kernels.program import Out, PythonCall, perform
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.numerics.qtype import check_num_bits
 from smoothbit.typing import Float32Array, UInt8Array
@@ -60,7 +59,8 @@ def output_rows(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Flo
             "Make the epilogue for this graph."
         )
     if out is None:
-        return np.empty((num_rows, prepared.out_width), dtype=prepared.out_dtype)
+        rows: UInt8Array | Float32Array = aligned_empty((num_rows, prepared.out_width), prepared.out_dtype)
+        return rows
     is_packed = prepared.out_dtype == UINT8
     check_array("out", out, prepared.out_dtype, (num_rows, None if is_packed else prepared.out_width))
     if out.shape[1] < prepared.out_width:

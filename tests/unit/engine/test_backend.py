@@ -5,9 +5,10 @@ import pytest
 import torch
 
 from smoothbit.engine import KernelBackend, PreparedGraph
-from smoothbit.engine.backend import CACHE_LINE_BYTES, aligned_rows, unpack_values
+from smoothbit.engine.backend import aligned_rows, unpack_values
 from smoothbit.nn.simulation import TorchBackend
 from smoothbit.numerics.affine import dequantize, per_tensor_law
+from smoothbit.numerics.aligned import CACHE_LINE_BYTES
 from smoothbit.numerics.packing import pack, padding_is_zero, unpack
 from tests.helpers import random_graph
 

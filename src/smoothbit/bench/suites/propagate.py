@@ -34,6 +34,7 @@ from smoothbit.bench.step import (
 )
 from smoothbit.bench.suites.base import OWN_FP32, SUITES, Candidates, Progress, add_peers
 from smoothbit.engine import KernelBackend, PreparedGraph
+from smoothbit.numerics.aligned import aligned_copy
 from smoothbit.typing import Float32Array, Int64Array
 
 
@@ -77,8 +78,11 @@ def step_candidates(
         ],
         rows_read=graph.csr.num_entries,
     )
-    nodes = graph.order.nodes
-    ours = (state, source) if graph is both.given else (state[nodes], source[nodes])
+    if graph is not both.given:
+        nodes = graph.order.nodes
+        ours = aligned_copy(state[nodes]), aligned_copy(source[nodes])
+    else:
+        ours = state, source
     rows = sample_rows(graph.csr, request.seed)
     add_engine = _add_delta_engine if request.coding == "delta" else _add_engine
     steps = add_engine(candidates, request, graph, *ours, progress)
@@ -154,7 +158,7 @@ def _add_own_fp32(
 ) -> None:
     bare = kernels.spmm_f32(graph.csr, state, row_scale=graph.inv_degree, num_threads=num_threads)
     check_product(OWN_FP32, bare[rows], mean_matrix(graph), state, rows)
-    skip = source * graph.rsqrt_degree[:, None]
+    skip = aligned_copy(source * graph.rsqrt_degree[:, None])
     candidates.own_fp32 = prepared(
         lambda: kernels.spmm_f32(
             graph.csr,

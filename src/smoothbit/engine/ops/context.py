@@ -17,6 +17,7 @@ from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
 from smoothbit.kernels.output import perform_reference, streams_rows
 from smoothbit.numerics.affine import AffineLaw
+from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.features import Features
 from smoothbit.registry import Registry
 from smoothbit.typing import Float32Array, Int32Array
@@ -160,7 +161,7 @@ class Context:
             function: Computes float32 values from arrays that stay where they are.
             shape: Shape of the values.
         """
-        out: Float32Array = np.empty(shape, dtype=np.float32)
+        out: Float32Array = aligned_empty(shape, np.float32)
         return perform_reference(function, out)
 
     def mean(
