@@ -111,6 +111,14 @@ inline __m512i _mm512_zextsi256_si512(__m256i a) {
   return result.value();
 }
 
+inline __m512 _mm512_i32gather_ps(__m512i places, const void* from, int scale) {
+  const emulated::Lanes<int32_t, __m512i> place(places);
+  emulated::Lanes<float, __m512> result;
+  for (int i = 0; i < 16; ++i)
+    std::memcpy(&result.lane[i], static_cast<const char*>(from) + int64_t{place.lane[i]} * scale, sizeof(float));
+  return result.value();
+}
+
 inline __m128i _mm_maskz_loadu_epi8(__mmask16 mask, const void* from) {
   return emulated::masked_load<int8_t, __m128i>(mask, from);
 }
