@@ -13,8 +13,10 @@ class LazySchedule {
  public:
   LazySchedule(Vector<int64_t> indptr, Vector<int32_t> indices) : indptr_(indptr), indices_(indices) {}
 
-  // Of a call on these rows: empty for the first one, as making a schedule takes about as long as one call.
+  // Of a call on these rows: empty for the first one, as making a schedule takes about as long as one call, and for
+  // graphs so large that a second copy of their entries is no small part of the memory.
   RowSchedule next() {
+    if (static_cast<int64_t>(indices_.shape(0)) > kMaxEntries) return {};
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!is_known_) {
       is_known_ = true;
@@ -27,6 +29,8 @@ class LazySchedule {
   }
 
  private:
+  static constexpr int64_t kMaxEntries = 1 << 24;  // 64 MiB
+
   Vector<int64_t> indptr_;
   Vector<int32_t> indices_;
   std::mutex mutex_;
