@@ -10,7 +10,7 @@ namespace {
 
 // Entries between the request and the use of a row of a cache line or less. Kernels that take turns look equally far,
 // or the entries between would be left out.
-constexpr int64_t kGatherAhead = 64;
+constexpr int64_t kGatherAhead = 96;
 
 // Asks for the lines of the first kBytes of a row, for the second-level cache. The first-level one has room for few
 // outstanding lines (24 on Zen 4), and a request beyond them holds up the loads that are due: rows of 128 bytes from
