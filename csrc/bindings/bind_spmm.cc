@@ -2,6 +2,7 @@
 #include "bind.h"
 #include "call.h"
 #include "epilogue.h"
+#include "kernels/prefetch.h"
 #include "schedule.h"
 
 namespace smoothbit {
@@ -17,11 +18,16 @@ class GatherCall : public Call {
     const KernelTable& kernels = current_kernels();
     const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
     SpmmArgs args = args_;
-    if (schedule_ && kernels.isa != Isa::serial) args.schedule = schedule_->next();
+    if (schedule_ && takes_schedule(kernels.isa)) args.schedule = schedule_->next();
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 
  protected:
+  // On AVX2 rows beyond the caches are not gathered by it (planar_avx2.cc).
+  bool takes_schedule(Isa isa) const {
+    return isa == Isa::avx512 || (isa == Isa::avx2 && !is_prefetched(args_.num_sources, args_.source_stride));
+  }
+
   // A schedule is for the kernels that finish whole registers by one law. Of rows of more than 32 bytes each has its
   // registers to itself, and what is gathered takes longer than the end of a loop (128 channels of 8 bits: a tenth lost).
   void set_schedule(LazySchedule& schedule) {

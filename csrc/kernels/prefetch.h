@@ -12,6 +12,9 @@ namespace {
 // or the entries between would be left out.
 constexpr int64_t kGatherAhead = 96;
 
+// Whether a table is worth it: one that fits the second-level cache gains nothing.
+inline bool is_prefetched(int64_t num_rows, int64_t row_bytes) { return num_rows * row_bytes > 1 << 19; }
+
 // Asks for the lines of the first kBytes of a row, for the second-level cache. The first-level one has room for few
 // outstanding lines (24 on Zen 4), and a request beyond them holds up the loads that are due: rows of 128 bytes from
 // the third-level cache took 1.5 times as long, of 512 bytes from memory 1.7 times.

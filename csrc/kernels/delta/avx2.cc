@@ -311,9 +311,7 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
                         args.known_scale != 0.0f;
   const bool is_corrected = args.change_scale != 0.0f || args.sum_change_scale != 0.0f;
   const Kind kind = !is_usual ? Kind::any : is_corrected ? Kind::corrected : Kind::plain;
-  // A table that fits the second-level cache gains nothing from prefetching.
-  constexpr int64_t kCacheBytes = 1 << 19;
-  const int64_t prefetch_end = args.num_rows * args.source_stride > kCacheBytes ? args.indptr[args.num_rows] : 0;
+  const int64_t prefetch_end = is_prefetched(args.num_rows, args.source_stride) ? args.indptr[args.num_rows] : 0;
   const int64_t needed = row_bytes <= kBlockBytes ? kBlockBytes : (row_bytes + 31) / 32 * 32;
   const bool is_short = args.source_stride < needed || (is_coded && e.out_stride < needed) ||
                         (has_codes && e.terms[0].stride < needed);

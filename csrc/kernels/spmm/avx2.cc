@@ -382,10 +382,7 @@ void float_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
     return;
   }
   const int64_t num_channels = args.epilogue.num_channels;
-  // A table that fits the second-level cache gains nothing from prefetching.
-  constexpr int64_t kCacheBytes = 1 << 19;
-  const bool is_small = args.num_sources * args.source_stride <= kCacheBytes;
-  const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
+  const int64_t prefetch_end = is_prefetched(args.num_sources, args.source_stride) ? args.indptr[args.num_rows] : 0;
   // All blocks but the last are alike up to their first channel.
   const int64_t last_channel = num_channels > 0 ? (num_channels - 1) / kChannelBlock * kChannelBlock : 0;
   const Block<kBits> last = make_block<kBits>(args, last_channel);

@@ -315,9 +315,7 @@ int64_t rows_before_end(const SpmmArgs& args, int64_t begin, int64_t end, int64_
 template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   static_assert(RowSchedule::kPadding >= kGatherAhead + kParts, "what is read after the last entry");
-  // A table that fits the second-level cache gains nothing from prefetching.
-  constexpr int64_t kCacheBytes = 1 << 19;
-  const bool has_prefetch = args.num_sources * args.source_stride > kCacheBytes;
+  const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
   if (args.schedule.rows) {
     if (has_prefetch) return run_part<kBits, kParts, true>(args, other, begin, end);
     return run_part<kBits, kParts, false>(args, other, begin, end);

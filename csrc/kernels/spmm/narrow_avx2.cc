@@ -183,10 +183,8 @@ template <int kBits, int kLanes>
 class NarrowSums {
  public:
   explicit NarrowSums(const SpmmArgs& args) : args_(args) {
-    // A table that fits the second-level cache gains nothing from prefetching.
-    constexpr int64_t kCacheBytes = 1 << 19;
-    const bool is_small = args.num_sources * args.source_stride <= kCacheBytes;
-    rows_ = {args.source, args.source_stride, args.indices, is_small ? 0 : args.indptr[args.num_rows]};
+    const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
+    rows_ = {args.source, args.source_stride, args.indices, has_prefetch ? args.indptr[args.num_rows] : 0};
   }
 
   // Slots of rows [row, end), at most a batch of tiles.

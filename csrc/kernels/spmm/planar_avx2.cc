@@ -366,11 +366,10 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   bool fits = e.num_channels > 16 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
   for (int t = 0; t < e.num_terms; ++t) fits &= e.terms[t].stride >= needed;
   if (!fits) return false;
-  // A table that fits the second-level cache gains nothing from prefetching, and the last entries have
-  // nothing behind them to prefetch. The second half of a row of odd length looks one entry past its end.
-  constexpr int64_t kCacheBytes = 1 << 19;
+  // The last entries have nothing behind them to prefetch. The second half of a row of odd length looks one entry past
+  // its end.
   int64_t prefetched = row_begin;
-  if (args.num_sources * args.source_stride > kCacheBytes) {
+  if (is_prefetched(args.num_sources, args.source_stride)) {
     const int64_t last_entry = args.indptr[args.num_rows] - kGatherAhead - 1;
     prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
     prefetched = std::max(prefetched, row_begin);

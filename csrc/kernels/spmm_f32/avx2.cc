@@ -71,10 +71,7 @@ SMOOTHBIT_INLINE void sum_last(const SpmmF32Args& args, int64_t row, int64_t cha
 
 template <bool kHasValues>
 void sum_rows(const SpmmF32Args& args, int64_t row_begin, int64_t row_end) {
-  // A table that fits the second-level cache gains nothing from prefetching.
-  constexpr int64_t kCacheBytes = 1 << 19;
-  const bool is_small = args.num_sources * args.num_channels * 4 <= kCacheBytes;
-  const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
+  const int64_t prefetch_end = is_prefetched(args.num_sources, args.num_channels * 4) ? args.indptr[args.num_rows] : 0;
   const int64_t num_channels = args.num_channels;
   for (int64_t row = row_begin; row < row_end; ++row) {
     int64_t channel = 0;

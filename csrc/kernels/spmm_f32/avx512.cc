@@ -61,10 +61,7 @@ void sum_rows(const SpmmF32Args& args, int64_t row_begin, int64_t row_end) {
   constexpr int64_t kBlock = 128;  // channels
   const int64_t num_channels = args.num_channels;
   if (num_channels == 0) return;
-  // A table that fits the second-level cache gains nothing from prefetching.
-  constexpr int64_t kCacheBytes = 1 << 19;
-  const bool is_small = args.num_sources * num_channels * 4 <= kCacheBytes;
-  const int64_t prefetch_end = is_small ? 0 : args.indptr[args.num_rows];
+  const int64_t prefetch_end = is_prefetched(args.num_sources, num_channels * 4) ? args.indptr[args.num_rows] : 0;
   const int64_t last = (num_channels - 1) / kBlock * kBlock, rest = num_channels - last;
   const int64_t count = (rest - 1) % 16 + 1;  // of the last register
   const SumBlock sum_last = choose_block<kHasValues>(static_cast<int>((rest + 15) / 16), count);
