@@ -1,6 +1,7 @@
 // Making a threshold table: the serial law at every sum and every pair of term codes.
 #include "kernels/epilogue/thresholds.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/epilogue/serial.h"
@@ -44,9 +45,10 @@ int search_row(int t, int num_bits) {
 
 ThresholdCache::ThresholdCache(int num_bits) : num_bits_(num_bits) {
   const int64_t num_tables = max_length(num_bits) + 1;
-  const int64_t table_bytes = ((1 << num_bits) - 1) * ThresholdTable::kLanes;
+  // Loads of 64 bytes from the first two rows end within the table: the next one may be in the making.
+  const int64_t table_bytes = std::max<int64_t>(((1 << num_bits) - 1) * ThresholdTable::kLanes, ThresholdTable::kLanes + 64);
   tables_.reset(new ThresholdTable[static_cast<size_t>(num_tables)]);
-  lanes_.reset(new int8_t[static_cast<size_t>(num_tables * table_bytes + ThresholdTable::kLanes + 64)]);
+  lanes_.reset(new int8_t[static_cast<size_t>(num_tables * table_bytes + ThresholdTable::kLanes)]);
   const uintptr_t address = reinterpret_cast<uintptr_t>(lanes_.get());
   int8_t* at = lanes_.get() + (ThresholdTable::kLanes - address % ThresholdTable::kLanes) % ThresholdTable::kLanes;
   for (int64_t length = 0; length < num_tables; ++length) tables_[length].at = at + length * table_bytes;

@@ -40,7 +40,7 @@ struct ThresholdTable {
   static constexpr int kBias = 127;
   static constexpr int kLanes = 16;
 
-  int8_t* at = nullptr;  // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from any of them can be read
+  int8_t* at = nullptr;  // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from the start of a level are the table's own
   RowFactors factors;
   std::atomic<int32_t> state{0};  // rows met without a table; kReady; kRefused
 };
