@@ -292,11 +292,12 @@ void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end
   const Law& law = args.epilogue.output;
   const RowSchedule& schedule = args.schedule;
   const Call<kBits, kParts, kHasPrefetch> call{
-      args, args.epilogue, schedule.rows ? schedule.indptr : args.indptr, schedule.rows,
+      args, args.epilogue, schedule.rows ? schedule.indptr : args.indptr, schedule.rows, end,
       has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
       FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0),
       {args.source, schedule.rows ? schedule.indices : args.indices, args.source_stride},
       SimpleLawAvx512<kBits>(args.epilogue), {}};
+  call.prefetch_first_block(begin);
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<kBits, 0>(call, other, begin, end);
     case 1: return all_rows<kBits, 1>(call, other, begin, end);

@@ -20,6 +20,7 @@ struct Call {
   const Epilogue& e;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
+  int64_t end;                // of the places that are finished here
   bool has_tables;
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
@@ -32,11 +33,16 @@ struct Call {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
-  // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so kParts rows of the
-  // next block are asked for.
+  // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so its rows are asked
+  // for before: all of the first block, then kParts of the next one at a time. What is after `end` another thread writes.
   SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
-    const int64_t next = place + args.schedule.block_rows;
-    if (!place_rows || next + kParts > args.num_rows) return;
+    if (place_rows) prefetch_terms(place + args.schedule.block_rows);
+  }
+  void prefetch_first_block(int64_t begin) const {
+    for (int64_t i = 0; place_rows && i < args.schedule.block_rows; i += kParts) prefetch_terms(begin + i);
+  }
+  SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
+    if (next + kParts > end) return;
     for (int t = 0; t < e.num_terms; ++t) {
       prefetch_rows(term(t, next), e.terms[t].stride);
       if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + next);
