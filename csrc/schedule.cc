@@ -1,4 +1,4 @@
-// Making a schedule: a counting sort of each block, then a copy of its entries.
+// Making a schedule: a counting sort of each block, then its entries as offsets.
 #include "smoothbit/schedule.h"
 
 #include <algorithm>
@@ -21,26 +21,36 @@ void sort_block(const int64_t* indptr, int64_t begin, int64_t end, int32_t* rows
 
 }  // namespace
 
-OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t block_rows)
-    : block_rows_(block_rows) {
-  std::vector<int32_t> rows(static_cast<size_t>(num_rows));
-  for (int64_t begin = 0; begin < num_rows; begin += block_rows)
-    sort_block(indptr, begin, std::min(begin + block_rows, num_rows), rows.data() + begin);
-  if (std::is_sorted(rows.begin(), rows.end())) return;
-  rows_ = std::move(rows);
+OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride,
+                             bool is_sorted, int64_t block_rows)
+    : given_indptr_(indptr), block_rows_(block_rows) {
+  offsets_.resize(static_cast<size_t>(indptr[num_rows] + RowSchedule::kPadding));
+  uint32_t* next = offsets_.data();
+  const auto append = [indices, row_stride, &next](int64_t begin, int64_t end) {
+    next = std::transform(indices + begin, indices + end, next,
+                          [row_stride](int32_t index) { return static_cast<uint32_t>(index * row_stride); });
+  };
+  if (is_sorted) {
+    rows_.resize(static_cast<size_t>(num_rows));
+    for (int64_t begin = 0; begin < num_rows; begin += block_rows)
+      sort_block(indptr, begin, std::min(begin + block_rows, num_rows), rows_.data() + begin);
+    if (std::is_sorted(rows_.begin(), rows_.end())) rows_ = {};
+  }
+  if (rows_.empty()) {
+    append(0, indptr[num_rows]);
+    return;
+  }
   indptr_.reserve(static_cast<size_t>(num_rows + 1));
-  indices_.reserve(static_cast<size_t>(indptr[num_rows] + RowSchedule::kPadding));
   indptr_.push_back(0);
   for (const int32_t row : rows_) {
-    indices_.insert(indices_.end(), indices + indptr[row], indices + indptr[row + 1]);
-    indptr_.push_back(static_cast<int64_t>(indices_.size()));
+    append(indptr[row], indptr[row + 1]);
+    indptr_.push_back(next - offsets_.data());
   }
-  indices_.resize(indices_.size() + RowSchedule::kPadding);
 }
 
 RowSchedule OwnedSchedule::view() const {
-  if (rows_.empty()) return {};
-  return {indptr_.data(), indices_.data(), rows_.data(), block_rows_};
+  if (rows_.empty()) return {given_indptr_, offsets_.data(), nullptr, 1};
+  return {indptr_.data(), offsets_.data(), rows_.data(), block_rows_};
 }
 
 }  // namespace smoothbit

@@ -18,25 +18,24 @@ class GatherCall : public Call {
     const KernelTable& kernels = current_kernels();
     const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
     SpmmArgs args = args_;
-    if (schedule_ && takes_schedule(kernels.isa)) args.schedule = schedule_->next();
+    if (schedule_ && (kernels.isa == Isa::avx512 || kernels.isa == Isa::avx2))
+      args.schedule = schedule_->next(args.num_sources, args.source_stride, is_sorted(kernels.isa));
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 
  protected:
-  // Of tables beyond the second-level cache only one thread on AVX-512 gains: on AVX2 rows are then not gathered by it
-  // (planar_avx2.cc), and two threads take longer (4.2 instead of 3.5 ms, 169,343 nodes, 128 channels of 2 bits).
-  bool takes_schedule(Isa isa) const {
-    const bool is_small = !is_prefetched(args_.num_sources, args_.source_stride);
-    return (isa == Isa::avx512 && (is_small || num_threads_ == 1)) || (isa == Isa::avx2 && is_small);
+  // Of rows of more than 32 bytes each has its registers to itself, and what is gathered takes longer than the end of a
+  // loop (128 channels of 8 bits: a tenth lost). AVX2 follows no other sequence beyond the second-level cache.
+  bool is_sorted(Isa isa) const {
+    return args_.source_stride <= 32 &&
+           (isa == Isa::avx512 || !is_prefetched(args_.num_sources, args_.source_stride));
   }
 
-  // A schedule is for the kernels that finish whole registers by one law. Of rows of more than 32 bytes each has its
-  // registers to itself, and what is gathered takes longer than the end of a loop (128 channels of 8 bits: a tenth lost).
+  // A schedule is for the kernels that finish whole registers by one law.
   void set_schedule(LazySchedule& schedule) {
     const Epilogue& e = args_.epilogue;
     const bool has_one_law = e.thresholds || e.is_simple || (e.is_uniform && !e.output.num_bits);
-    const bool shares_registers = e.num_channels > 16 && args_.source_stride <= 32;
-    if (!args_.weights && has_one_law && shares_registers) schedule_ = &schedule;
+    if (!args_.weights && has_one_law && e.num_channels > 16) schedule_ = &schedule;
   }
 
   GatherCall(bool is_max, Vector<int64_t> indptr, Vector<int32_t> indices, std::optional<Vector<int16_t>> weights,

@@ -80,7 +80,7 @@ void test_tabulated(Random& random, int bits, int length, int extra, int variant
   const std::string what = "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" +
                            std::to_string(extra) + " variant=" + std::to_string(variant);
   for (const Isa isa : vector_isas()) {
-    for (const RowSchedule& schedule : {RowSchedule(), c.schedule()}) {
+    for (const RowSchedule& schedule : c.schedules()) {
       ThresholdCache cache(bits);
       for (int pass = 0; pass < 8; ++pass) {  // lengths get their tables one after the other
         got.reset();
@@ -88,7 +88,7 @@ void test_tabulated(Random& random, int bits, int length, int extra, int variant
         args.epilogue.thresholds = &cache;
         args.schedule = schedule;
         run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows, schedule.block_rows);
-        tally.add(schedule.rows ? "scheduled" : "tabulated", isa, got == want && got.is_intact(), what);
+        tally.add(schedule.offsets ? "scheduled" : "tabulated", isa, got == want && got.is_intact(), what);
       }
     }
   }
@@ -101,14 +101,14 @@ void test_uniform(Random& random, int bits, int length, int extra, int variant,
   const auto compare_all = [&](const char* family, OutputBuffer want, OutputBuffer got, const auto& bind) {
     run_split(kernels_for(Isa::serial).spmm[bits_index(bits)], bind(want), num_rows);
     for (const Isa isa : vector_isas()) {
-      for (const RowSchedule& schedule : {RowSchedule(), c.schedule()}) {
+      for (const RowSchedule& schedule : c.schedules()) {
         got.reset();
         SpmmArgs args = bind(got);
         args.schedule = schedule;
         run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows, schedule.block_rows);
         tally.add(family, isa, got == want && got.is_intact(),
                   "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" + std::to_string(extra) +
-                      " variant=" + std::to_string(variant) + (schedule.rows ? " scheduled" : ""));
+                      " variant=" + std::to_string(variant) + (schedule.rows ? " sorted" : schedule.offsets ? " offsets" : ""));
       }
     }
   };

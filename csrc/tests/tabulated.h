@@ -1,6 +1,7 @@
 // Cases whose channels share one law and whose row factors go with the row's length, so that most can be tabulated.
 #pragma once
 
+#include <array>
 #include <memory>
 
 #include "generate.h"
@@ -49,8 +50,8 @@ class TabulatedCase {
 
   OutputBuffer make_float_output() const { return OutputBuffer(num_rows_ * num_channels_ * 4); }
 
-  // The same rows and entries in the sequence of a schedule.
-  RowSchedule schedule() const { return schedule_->view(); }
+  // The same rows and entries as they are, and as two schedules have them.
+  std::array<RowSchedule, 3> schedules() const { return {RowSchedule(), offsets_->view(), sorted_->view()}; }
 
   // With float32 values instead of codes, in every other variant in another order of rows.
   SpmmArgs bind_float(OutputBuffer& out, int variant) {
@@ -98,7 +99,11 @@ class TabulatedCase {
     }
     indices_.emplace_back(indices);
     constexpr int64_t kBlockRows = 50;  // several, the last one shorter
-    schedule_ = std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, kBlockRows);
+    const auto make = [&](bool is_sorted) {
+      return std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, stride_, is_sorted, kBlockRows);
+    };
+    offsets_ = make(false);
+    sorted_ = make(true);
   }
   const float* by_length(float scale) {
     std::vector<float> values;
@@ -142,7 +147,7 @@ class TabulatedCase {
   std::vector<int64_t> indptr_;
   std::vector<float> factors_;
   std::vector<ReadBuffer<int32_t>> indices_;
-  std::unique_ptr<OwnedSchedule> schedule_;
+  std::unique_ptr<OwnedSchedule> offsets_, sorted_;
   std::vector<ReadBuffer<float>> floats_;
   std::vector<ReadBuffer<uint8_t>> bytes_;
 };

@@ -1,10 +1,11 @@
-// Rows of a sparse matrix in a sequence that is quick to walk: in every block of rows, by falling length.
+// Entries of a sparse matrix as a kernel wants to read them: made once for a matrix, read at every call.
 //
-// A kernel that adds the entries of a row ends each row with a branch that is predicted only where rows of one length
-// follow each other, and only such rows can share a register. A schedule brings them together inside blocks of rows,
-// so that terms and results stay near each other, and holds their entries in that sequence, so that indices are read
-// one after the other. Nodes keep their numbers: unlike an order of nodes it moves neither messages nor results, and
-// any matrix can have one, square or not.
+// What an entry gathers is given by its first byte, so that finding it takes one instruction instead of three. And rows
+// may come in a sequence that is quick to walk: in every block of rows, by falling length. A kernel that adds the entries
+// of a row ends each row with a branch that is predicted only where rows of one length follow each other, and only such
+// rows can share a register. A schedule brings them together inside blocks of rows, so that terms and results stay near
+// each other, and holds their entries in that sequence, so that these are read one after the other. Nodes keep their
+// numbers: unlike an order of nodes it moves neither messages nor results, and any matrix can have one, square or not.
 #pragma once
 
 #include <cstdint>
@@ -12,14 +13,14 @@
 
 namespace smoothbit {
 
-// Place p holds the entries indices[indptr[p]] .. of row rows[p]. A block has the same rows as places, so what begins
-// and ends with a block is the same rows in both.
+// Place p holds the entries offsets[indptr[p]] .. of row rows[p], or of row p where there are no `rows`. A block has the
+// same rows as places, so what begins and ends with a block is the same rows in both.
 struct RowSchedule {
-  static constexpr int64_t kPadding = 128;  // indices, all 0, that can be read after the last one
+  static constexpr int64_t kPadding = 128;  // offsets, all 0, that can be read after the last one
 
-  const int64_t* indptr = nullptr;   // [N + 1]
-  const int32_t* indices = nullptr;  // [E + kPadding]
-  const int32_t* rows = nullptr;     // [N]; null: there is no schedule
+  const int64_t* indptr = nullptr;    // [N + 1]
+  const uint32_t* offsets = nullptr;  // [E + kPadding], bytes from the start of the source; null: there is no schedule
+  const int32_t* rows = nullptr;      // [N], or null
   int64_t block_rows = 1;
 };
 
@@ -28,15 +29,19 @@ class OwnedSchedule {
  public:
   static constexpr int64_t kBlockRows = 2048;
 
-  // Empty where rows come by falling length already.
-  OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t block_rows = kBlockRows);
+  // For sources whose rows are `row_stride` bytes apart, 2^32 bytes at most. Rows keep their sequence unless
+  // `is_sorted`, and where they come by falling length already; the schedule then refers to `indptr`.
+  OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride, bool is_sorted,
+                int64_t block_rows = kBlockRows);
 
   // Valid as long as this object.
   RowSchedule view() const;
 
  private:
+  const int64_t* given_indptr_;
   std::vector<int64_t> indptr_;
-  std::vector<int32_t> indices_, rows_;
+  std::vector<uint32_t> offsets_;
+  std::vector<int32_t> rows_;  // empty: those of the matrix
   int64_t block_rows_;
 };
 

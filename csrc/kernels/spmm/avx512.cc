@@ -120,17 +120,18 @@ constexpr int64_t kBatch = 8;
 
 // Places place .. place + count - 1, at most kBatch, that have these tables: first all sums, then all codes, so that the
 // codes of one row need not wait for its sums.
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable* const* tables,
+template <int kBits, int kTerms, class Rows>
+SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const ThresholdTable* const* tables,
                                    int64_t place, int64_t count) {
+  constexpr int kParts = Rows::kParts;
   __m512i totals[kBatch][kTotals<kBits, kParts>], terms[2];
   for (int64_t byte = 0;; byte += 64) {
-    const Rows<kParts, kHasPrefetch> rows{call.rows.source + byte, call.rows.indices, call.rows.row_stride};
+    const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
     for (int64_t i = 0; i < count; ++i) {
       PlanesAvx512<kBits> sums;
       if (byte == 0) call.prefetch_next_block(place + i);
       sums.start();
-      sums.add(OneRow<kParts, kHasPrefetch>(rows, call.indptr[place + i], call.indptr[place + i + 1]));
+      sums.add(OneRow<Rows>(rows, call.indptr[place + i], call.indptr[place + i + 1]));
       sums.split();
       join_parts_avx512<kBits, kParts>(sums, totals[i]);
     }
@@ -148,10 +149,11 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, kParts, kHasPrefetch>& call
 
 // Places [place, end), at least kParts, of one length; kParts is not 1. The last ones share their register with some
 // that are done before.
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch, class Codes>
-__attribute__((noinline)) void neighbours(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place, int64_t end,
+template <int kBits, int kTerms, class Rows, class Codes>
+__attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
                                           const Codes& codes) {
-  Neighbours<kParts, kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
+  constexpr int kParts = Rows::kParts;
+  Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (;;) {
     call.prefetch_next_block(place);
     __m512i terms[2];
@@ -167,8 +169,8 @@ __attribute__((noinline)) void neighbours(const Call<kBits, kParts, kHasPrefetch
 }
 
 // The same by the table of their length, in the quickest way.
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-SMOOTHBIT_INLINE void run_of_places(const Call<kBits, kParts, kHasPrefetch>& call, const ThresholdTable& table,
+template <int kBits, int kTerms, class Rows>
+SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const ThresholdTable& table,
                                     int64_t place, int64_t end) {
   const Search<kBits> search(table);
   if constexpr (kBits == 2 && kTerms <= 1) {
@@ -190,8 +192,8 @@ bool is_streamed(const Epilogue& e, int64_t num_rows) {
 }
 
 // `other` would take the schedule for the sequence of what it is asked for, which are rows.
-template <int kBits, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) void other_kernel(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other,
+template <int kBits, class Rows>
+__attribute__((noinline)) void other_kernel(const Call<kBits, Rows>& call, SpmmKernel other,
                                             int64_t place, int64_t end) {
   SpmmArgs args = call.args;
   args.schedule = {};
@@ -199,19 +201,19 @@ __attribute__((noinline)) void other_kernel(const Call<kBits, kParts, kHasPrefet
 }
 
 // Finishes places without a table.
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
-SMOOTHBIT_INLINE void other_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t place,
+template <int kBits, bool kHasTerm, class Rows>
+SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place,
                                  int64_t end) {
   if (call.e.is_simple)
-    float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, kParts, kHasPrefetch>{call}, place, end);
+    float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, Rows>{call}, place, end);
   else
     other_kernel(call, other, place, end);
 }
 
 // Finishes places one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
 // rare is left to the caller, so that constants stay in registers.
-template <int kBits, int kTerms, bool kStopsAtRuns, int kParts, bool kHasPrefetch>
-__attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPrefetch>& call, int64_t place,
+template <int kBits, int kTerms, bool kStopsAtRuns, class Rows>
+__attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, int64_t place,
                                                 int64_t end) {
   const ThresholdCache& cache = *call.e.thresholds;
   const int64_t max_length = ThresholdCache::max_length(kBits);
@@ -231,12 +233,12 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, kParts, kHasPr
   }
 }
 
-template <int kBits, int kTerms, int kParts, bool kHasPrefetch>
-void all_rows(const Call<kBits, kParts, kHasPrefetch>& call, SpmmKernel other, int64_t place, int64_t end) {
+template <int kBits, int kTerms, class Rows>
+void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
+  constexpr int kParts = Rows::kParts;
   if (!call.e.output.num_bits) {
     if constexpr (Channels<kBits, kParts>::kIsPossible) {
-      const FloatOutput<kBits, (kTerms > 0), kParts, kHasPrefetch> output{
-          call, {}, is_streamed(call.e, call.args.num_rows)};
+      const FloatOutput<kBits, (kTerms > 0), Rows> output{call, {}, is_streamed(call.e, call.args.num_rows)};
       float_rows<kBits, (kTerms > 0)>(call, output, place, end);
       _mm_sfence();
     }
@@ -285,17 +287,18 @@ bool has_tables(const Epilogue& e) {
   return e.thresholds && ThresholdCache::fits(e, kBits);
 }
 
-template <int kBits, int kParts, bool kHasPrefetch>
-void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
+// Finishes the places [begin, end); `indptr` and the entries of `rows` are of places, `place_rows` their rows or null.
+template <int kBits, class Rows>
+void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const int64_t* indptr, const int32_t* place_rows,
+              int64_t begin, int64_t end) {
+  constexpr int kParts = Rows::kParts;
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Law& law = args.epilogue.output;
-  const RowSchedule& schedule = args.schedule;
-  const Call<kBits, kParts, kHasPrefetch> call{
-      args, args.epilogue, schedule.rows ? schedule.indptr : args.indptr, schedule.rows, end,
-      has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
-      FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0),
-      {args.source, schedule.rows ? schedule.indices : args.indices, args.source_stride},
+  const Call<kBits, Rows> call{
+      args, args.epilogue, indptr, place_rows, end, has_tables<kBits>(args.epilogue), last,
+      valid_bits<kParts>(row_bits, last),
+      FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
   call.prefetch_first_block(begin);
   switch (args.epilogue.num_terms) {
@@ -317,17 +320,27 @@ template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   static_assert(RowSchedule::kPadding >= kGatherAhead + kParts, "what is read after the last entry");
   const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
-  if (args.schedule.rows) {
-    if (has_prefetch) return run_part<kBits, kParts, true>(args, other, begin, end);
-    return run_part<kBits, kParts, false>(args, other, begin, end);
+  const auto part = [&](auto prefetch, auto entries, int64_t from, int64_t to) {
+    constexpr bool kHasPrefetch = decltype(prefetch)::value;
+    using Rows = SourceRows<kParts, kHasPrefetch, std::is_same_v<decltype(entries), const uint32_t*>>;
+    const RowSchedule& schedule = args.schedule;
+    if (from < to)
+      run_part<kBits>(args, other, Rows{args.source, entries, args.source_stride},
+                      schedule.offsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
+  };
+  const std::true_type with_prefetch;
+  const std::false_type without;
+  if (args.schedule.offsets) {
+    if (has_prefetch) return part(with_prefetch, args.schedule.offsets, begin, end);
+    return part(without, args.schedule.offsets, begin, end);
   }
   if (has_prefetch) {
     const int64_t prefetched = rows_before_end(args, begin, end, kGatherAhead + kParts);
-    if (prefetched > begin) run_part<kBits, kParts, true>(args, other, begin, prefetched);
+    part(with_prefetch, args.indices, begin, prefetched);
     begin = prefetched;
   }
   const int64_t readable = rows_before_end(args, begin, end, kParts - 1);
-  if (readable > begin) run_part<kBits, kParts, false>(args, other, begin, readable);
+  part(without, args.indices, begin, readable);
   if (readable < end) other(args, readable, end);
 }
 

@@ -14,8 +14,9 @@ namespace {
 constexpr int64_t kShortestRun = 4;  // of rows of one length that are not taken one by one
 
 // What does not change within a call.
-template <int kBits, int kParts, bool kHasPrefetch>
+template <int kBits, class Rows>
 struct Call {
+  static constexpr int kParts = Rows::kParts;
   const SpmmArgs& args;
   const Epilogue& e;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
@@ -25,7 +26,7 @@ struct Call {
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
   __m512i zero_points;  // of the codes of a part, where they are packed
-  Rows<kParts, kHasPrefetch> rows;
+  Rows rows;
   SimpleLawAvx512<kBits> law;
   Parts<kBits, kParts> parts;
 
@@ -43,15 +44,13 @@ struct Call {
   }
   SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
     if (next + kParts > end) return;
+    const bool begins_line = next % 16 < kParts;  // of factors
     for (int t = 0; t < e.num_terms; ++t) {
-      prefetch_rows(term(t, next), e.terms[t].stride);
-      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + next);
+      for (int64_t i = 0; i < kParts * e.terms[t].stride; i += 64) prefetch_row(term(t, next) + i);
+      if (begins_line && e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + next);
     }
-    if (e.row_scale) prefetch_row(e.row_scale + next);
-    if (e.output.num_bits) prefetch_rows(out(next), e.out_stride);
-  }
-  static SMOOTHBIT_INLINE void prefetch_rows(const uint8_t* rows, int64_t stride) {
-    for (int64_t i = 0; i < kParts * stride; i += 64) prefetch_row(rows + i);
+    if (begins_line && e.row_scale) prefetch_row(e.row_scale + next);
+    for (int64_t i = 0; e.output.num_bits && i < kParts * e.out_stride; i += 64) prefetch_to_write(out(next) + i);
   }
   // Codes of the rows at places place .. place + kParts - 1.
   SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {

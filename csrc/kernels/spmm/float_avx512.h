@@ -136,11 +136,12 @@ class Channels {
 };
 
 // Codes, in the order of the dwords of a row.
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+template <int kBits, bool kHasTerm, class Rows>
 struct PackedOutput {
+  static constexpr int kParts = Rows::kParts;
   using Float = FloatRow<kBits, kParts>;
   using Row = typename SimpleLawAvx512<kBits>::Row;
-  const Call<kBits, kParts, kHasPrefetch>& call;
+  const Call<kBits, Rows>& call;
 
   SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[Float::kVectors]) const { Float::widen(total, sums); }
   SMOOTHBIT_INLINE void finish(const Row& constants, const __m512i* sums, int64_t row, int64_t byte) const {
@@ -152,12 +153,13 @@ struct PackedOutput {
 };
 
 // Float32 values, in the order of the channels.
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch>
+template <int kBits, bool kHasTerm, class Rows>
 struct FloatOutput {
   using Row = typename SimpleLawAvx512<kBits>::Row;
-  static constexpr int kVectors = Channels<kBits, kParts>::kVectors;
-  const Call<kBits, kParts, kHasPrefetch>& call;
-  Channels<kBits, kParts> channels;
+  using Order = Channels<kBits, Rows::kParts>;
+  static constexpr int kVectors = Order::kVectors;
+  const Call<kBits, Rows>& call;
+  Order channels;
   bool is_streamed;  // stored past the caches, which the values would only fill
 
   SMOOTHBIT_INLINE void widen(const __m512i* total, __m512i sums[kVectors]) const { channels.widen(total, sums); }
@@ -181,14 +183,15 @@ struct FloatOutput {
 };
 
 // One register of every row, and the next one: entries [from, to), at most `kFlush`.
-template <int kBits, int kRegisters, int kParts, bool kHasPrefetch, class Output>
-SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t from, int64_t to, const Output& output,
-                             __m512i (*sums)[FloatRow<kBits, kParts>::kVectors]) {
+template <int kBits, int kRegisters, class Rows, class Output>
+SMOOTHBIT_INLINE void gather(const Rows& rows, int64_t from, int64_t to, const Output& output,
+                             __m512i (*sums)[FloatRow<kBits, Rows::kParts>::kVectors]) {
+  constexpr int kParts = Rows::kParts;
   __m512i total[kTotals<kBits, kParts>];
   PlanesAvx512<kBits> planes;
   planes.start();
   if constexpr (kRegisters == 1) {
-    if (from < to) planes.add(OneRow<kParts, kHasPrefetch>(rows, from, to));
+    if (from < to) planes.add(OneRow<Rows>(rows, from, to));
   } else {
     PlanesAvx512<kBits> next;
     next.start();
@@ -208,14 +211,14 @@ SMOOTHBIT_INLINE void gather(const Rows<kParts, kHasPrefetch>& rows, int64_t fro
 }
 
 // The registers of the row at `place` from `byte` on.
-template <int kBits, int kRegisters, int kParts, bool kHasPrefetch, class Output>
-SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
+template <int kBits, int kRegisters, class Rows, class Output>
+SMOOTHBIT_INLINE void float_registers(const Call<kBits, Rows>& call, const Output& output,
                                       const typename SimpleLawAvx512<kBits>::Row& constants, int64_t place,
                                       int64_t byte) {
-  constexpr int kVectors = FloatRow<kBits, kParts>::kVectors;
+  constexpr int kParts = Rows::kParts, kVectors = FloatRow<kBits, kParts>::kVectors;
   constexpr int64_t kFlush = PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
   const int64_t row = call.row_at(place), begin = call.indptr[place], end = call.indptr[place + 1];
-  Rows<kParts, kHasPrefetch> rows = call.rows;
+  Rows rows = call.rows;
   rows.source += byte;
   __m512i sums[kRegisters][kVectors];
   gather<kBits, kRegisters>(rows, begin, std::min(begin + kFlush, end), output, sums);
@@ -230,12 +233,13 @@ SMOOTHBIT_INLINE void float_registers(const Call<kBits, kParts, kHasPrefetch>& c
 }
 
 // kParts places of one length that need no flush.
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
-SMOOTHBIT_INLINE void float_neighbours(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
+template <int kBits, bool kHasTerm, class Rows, class Output>
+SMOOTHBIT_INLINE void float_neighbours(const Call<kBits, Rows>& call, const Output& output,
                                        const float* row_terms, int64_t place) {
+  constexpr int kParts = Rows::kParts;
   PlanesAvx512<kBits> planes;
   planes.start();
-  planes.add(Neighbours<kParts, kHasPrefetch>{call.rows, call.indptr[place], call.length(place)});
+  planes.add(Neighbours<Rows>{call.rows, call.indptr[place], call.length(place)});
   planes.split();
   __m512i totals[kParts][kTotals<kBits, kParts>];
   split_rows_avx512<kBits, kParts>(planes, totals);
@@ -248,9 +252,10 @@ SMOOTHBIT_INLINE void float_neighbours(const Call<kBits, kParts, kHasPrefetch>& 
   }
 }
 
-template <int kBits, bool kHasTerm, int kParts, bool kHasPrefetch, class Output>
-__attribute__((noinline)) void float_rows(const Call<kBits, kParts, kHasPrefetch>& call, const Output& output,
+template <int kBits, bool kHasTerm, class Rows, class Output>
+__attribute__((noinline)) void float_rows(const Call<kBits, Rows>& call, const Output& output,
                                           int64_t place, int64_t end) {
+  constexpr int kParts = Rows::kParts;
   const float* row_terms = call.e.col_term ? call.e.row_term : nullptr;
   const int64_t last = kParts > 1 ? 0 : call.last, begin = place;
   for (; place < end; ++place) {

@@ -14,6 +14,7 @@
 // runs of them) are done in a loop of their own: one table, no branch that depends on the row.
 #if defined(__x86_64__)
 #include <algorithm>
+#include <type_traits>
 
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
@@ -85,13 +86,16 @@ SMOOTHBIT_INLINE __m256i join(const uint8_t* low, const uint8_t* high) {
 }
 
 // The source rows, held by value so that no store makes the compiler read them again.
-template <bool kHasPrefetch>
-struct Rows {
+template <bool kHasPrefetch, bool kHasOffsets>
+struct SourceRows {
   const uint8_t* source;
-  const int32_t* indices;
+  const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
   int64_t stride;
 
-  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const {
+    if constexpr (kHasOffsets) return source + entries[entry];
+    else return source + entries[entry] * stride;
+  }
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     if (kHasPrefetch) prefetch_row(at(entry + kGatherAhead));
   }
@@ -99,9 +103,9 @@ struct Rows {
 
 // What one register gathers, as a list of registers x(0) .. x(count - 1).
 // Bytes of one row:
-template <bool kHasPrefetch>
+template <class Rows>
 struct OneRow {
-  Rows<kHasPrefetch> rows;
+  Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE __m256i x(int64_t i) const {
     rows.prefetch(begin + i);
@@ -109,9 +113,9 @@ struct OneRow {
   }
 };
 // 16 bytes of two rows of one length:
-template <bool kHasPrefetch>
+template <class Rows>
 struct TwoRows {
-  Rows<kHasPrefetch> rows;
+  Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE __m256i x(int64_t i) const {
     rows.prefetch(begin + 2 * i);
@@ -120,11 +124,11 @@ struct TwoRows {
   }
 };
 // 16 bytes of one row, two entries at a time; the sums of the row are those of both halves:
-template <bool kHasPrefetch>
+template <class Rows>
 struct HalfRow {
-  Rows<kHasPrefetch> rows;
+  Rows rows;
   int64_t begin, end, count;
-  HalfRow(const Rows<kHasPrefetch>& rows, int64_t begin, int64_t end)
+  HalfRow(const Rows& rows, int64_t begin, int64_t end)
       : rows(rows), begin(begin), end(end), count((end - begin + 1) / 2) {}
   SMOOTHBIT_INLINE __m256i x(int64_t i) const {
     rows.prefetch(begin + 2 * i);
@@ -152,13 +156,13 @@ SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
 }
 
 // What does not change within a call.
-template <bool kHasPrefetch>
+template <class Rows>
 struct Call {
   const SpmmArgs& args;
   const Epilogue& e;
   ThresholdCache& cache;
   int64_t max_length;
-  Rows<kHasPrefetch> rows;
+  Rows rows;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
   int64_t last;               // first byte of the last register of a row
@@ -209,11 +213,11 @@ struct Call {
 };
 
 // One row, register by register.
-template <int kBits, int kTerms, int kRest, bool kHasPrefetch>
-SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Thresholds<kBits>& thresholds, int64_t place) {
+template <int kBits, int kTerms, int kRest, class Rows>
+SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds<kBits>& thresholds, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
-  OneRow<kHasPrefetch> list{call.rows, call.indptr[place], call.length(place)};
+  OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
     Sums<kBits, kRest> sums;
     sums.start(bytes_avx2(-ThresholdTable::kBias));
@@ -230,8 +234,8 @@ SMOOTHBIT_INLINE void finish_row(const Call<kHasPrefetch>& call, const Threshold
 }
 
 // The rows at `place` and `place + 1`, of 16 bytes.
-template <int kBits, int kTerms, class AnySums, bool kHasPrefetch>
-SMOOTHBIT_INLINE void finish_pair(const Call<kHasPrefetch>& call, const AnySums& sums,
+template <int kBits, int kTerms, class AnySums, class Rows>
+SMOOTHBIT_INLINE void finish_pair(const Call<Rows>& call, const AnySums& sums,
                                   const Thresholds<kBits>& thresholds, int64_t place) {
   const int64_t row = call.row_at(place), next = call.row_at(place + 1);
   __m256i planes[8 / kBits], terms[2];
@@ -244,8 +248,8 @@ SMOOTHBIT_INLINE void finish_pair(const Call<kHasPrefetch>& call, const AnySums&
   call.clear_after(next, 16);
 }
 
-template <int kBits, int kTerms, bool kIsWide, int kRest, bool kHasPrefetch>
-__attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t place,
+template <int kBits, int kTerms, bool kIsWide, int kRest, class Rows>
+__attribute__((noinline)) void run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place,
                                            int64_t end) {
   const Thresholds<kBits> thresholds(table, table);
   if constexpr (kIsWide) {
@@ -256,14 +260,14 @@ __attribute__((noinline)) void run_of_rows(const Call<kHasPrefetch>& call, const
       place = std::min(place, end - 2);  // the last place of an odd number shares its register with one done before
       Sums<kBits, kRest> sums;
       sums.start(bytes_avx2(-ThresholdTable::kBias));
-      add_list<kBits, kRest>(TwoRows<kHasPrefetch>{call.rows, call.indptr[place], length}, sums);
+      add_list<kBits, kRest>(TwoRows<Rows>{call.rows, call.indptr[place], length}, sums);
       finish_pair<kBits, kTerms>(call, sums, thresholds, place);
     }
   }
 }
 
-template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
-void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table, int64_t place, int64_t end) {
+template <int kBits, int kTerms, bool kIsWide, class Rows>
+void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place, int64_t end) {
   if constexpr (kBits == 4) {
     run_of_rows<kBits, kTerms, kIsWide, 0>(call, table, place, end);
   } else {
@@ -279,24 +283,24 @@ void any_run_of_rows(const Call<kHasPrefetch>& call, const ThresholdTable& table
 }
 
 // Two rows of any length.
-template <int kBits, int kTerms, bool kHasPrefetch>
-SMOOTHBIT_INLINE void any_pair(const Call<kHasPrefetch>& call, const ThresholdTable& low, const ThresholdTable& high,
+template <int kBits, int kTerms, class Rows>
+SMOOTHBIT_INLINE void any_pair(const Call<Rows>& call, const ThresholdTable& low, const ThresholdTable& high,
                                int64_t place) {
   const int64_t* indptr = call.indptr;
   const __m256i bias = _mm256_zextsi128_si256(_mm_set1_epi8(-ThresholdTable::kBias));
   RowSums<kBits> sums, next;
   sums.start(bias);
-  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[place], indptr[place + 1]), sums);
+  add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place], indptr[place + 1]), sums);
   next.start(bias);
-  add_list<kBits, 0>(HalfRow<kHasPrefetch>(call.rows, indptr[place + 1], indptr[place + 2]), next);
+  add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place + 1], indptr[place + 2]), next);
   sums.join_halves(next);
   finish_pair<kBits, kTerms>(call, sums, Thresholds<kBits>(low, high), place);
 }
 
 constexpr int64_t kShortestRun = 4;
 
-template <int kBits, int kTerms, bool kIsWide, bool kHasPrefetch>
-void all_rows(const Call<kHasPrefetch>& call, SpmmKernel other, int64_t place, int64_t end) {
+template <int kBits, int kTerms, bool kIsWide, class Rows>
+void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   while (place < end) {
     const ThresholdTable* table = call.template table<kBits>(place);
     const int64_t step = kIsWide ? 1 : 2;
@@ -332,17 +336,14 @@ __m256i valid_bits(int64_t row_bits, int64_t begin, bool is_wide) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(mask));
 }
 
-template <int kBits, bool kHasPrefetch>
-void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, int64_t begin, int64_t end) {
+// Finishes the places [begin, end); `indptr` and the entries of `rows` are of places, `place_rows` their rows or null.
+template <int kBits, class Rows>
+void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& rows, const int64_t* indptr,
+              const int32_t* place_rows, int64_t begin, int64_t end) {
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
-  // Where tables are beyond the caches, what a schedule saves is lost to the rows without a table, which are gathered
-  // in their own sequence (rows of 32 bytes at 4 bits: 9 to 17 ms).
-  const RowSchedule schedule = kHasPrefetch ? RowSchedule() : args.schedule;
-  const Call<kHasPrefetch> call{args, args.epilogue, *args.epilogue.thresholds, ThresholdCache::max_length(kBits),
-                                {args.source, schedule.rows ? schedule.indices : args.indices, args.source_stride},
-                                schedule.rows ? schedule.indptr : args.indptr, schedule.rows, last,
-                                valid_bits(row_bits, last, is_wide)};
+  const Call<Rows> call{args, args.epilogue, *args.epilogue.thresholds, ThresholdCache::max_length(kBits),
+                        rows, indptr, place_rows, last, valid_bits(row_bits, last, is_wide)};
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
     if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);
@@ -366,16 +367,34 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   bool fits = e.num_channels > 16 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
   for (int t = 0; t < e.num_terms; ++t) fits &= e.terms[t].stride >= needed;
   if (!fits) return false;
+  const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
+  const auto part = [&](auto prefetch, auto entries, const RowSchedule& schedule, int64_t from, int64_t to) {
+    constexpr bool kHasOffsets = std::is_same_v<decltype(entries), const uint32_t*>;
+    using Rows = SourceRows<decltype(prefetch)::value, kHasOffsets>;
+    if (from < to)
+      run_part<kBits>(args, other, is_wide, Rows{args.source, entries, args.source_stride},
+                      kHasOffsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
+  };
+  const std::true_type with_prefetch;
+  const std::false_type without;
+  const RowSchedule& schedule = args.schedule;
+  // Where tables are beyond the caches, what another sequence of rows saves is lost to the rows without a table, which
+  // are gathered in their own (rows of 32 bytes at 4 bits: 9 to 17 ms).
+  if (schedule.offsets && !(has_prefetch && schedule.rows)) {
+    if (has_prefetch) part(with_prefetch, schedule.offsets, schedule, row_begin, row_end);
+    else part(without, schedule.offsets, schedule, row_begin, row_end);
+    return true;
+  }
   // The last entries have nothing behind them to prefetch. The second half of a row of odd length looks one entry past
   // its end.
   int64_t prefetched = row_begin;
-  if (is_prefetched(args.num_sources, args.source_stride)) {
+  if (has_prefetch) {
     const int64_t last_entry = args.indptr[args.num_rows] - kGatherAhead - 1;
     prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
     prefetched = std::max(prefetched, row_begin);
   }
-  if (prefetched > row_begin) run_part<kBits, true>(args, other, is_wide, row_begin, prefetched);
-  if (prefetched < row_end) run_part<kBits, false>(args, other, is_wide, prefetched, row_end);
+  part(with_prefetch, args.indices, {}, row_begin, prefetched);
+  part(without, args.indices, {}, prefetched, row_end);
   return true;
 }
 

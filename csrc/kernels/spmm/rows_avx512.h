@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <type_traits>
 
 #include "../prefetch.h"
 #include "planes_avx512.h"
@@ -71,14 +72,17 @@ SMOOTHBIT_INLINE void store_parts(__m512i x, const At& at) {
 }
 
 // The source rows, held by value so that no store makes the compiler read them again.
-template <int kParts, bool kHasPrefetch>
-struct Rows {
+template <int kPartsOfRegister, bool kHasPrefetch, bool kHasOffsets>
+struct SourceRows {
+  static constexpr int kParts = kPartsOfRegister;
   const uint8_t* source;
-  const int32_t* indices;
-  int64_t row_stride;  // kPartBytes, unless kParts is 1
+  const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
+  int64_t row_stride;                                                  // kPartBytes, unless kParts is 1
 
-  SMOOTHBIT_INLINE int64_t stride() const { return kParts == 1 ? row_stride : kPartBytes<kParts>; }
-  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride(); }
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const {
+    if constexpr (kHasOffsets) return source + entries[entry];
+    else return source + entries[entry] * (kParts == 1 ? row_stride : kPartBytes<kParts>);
+  }
   template <int64_t kBytes = 64>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kGatherAhead * 64 / kBytes));
@@ -87,11 +91,12 @@ struct Rows {
 
 // What one register gathers, as planes_avx512.h wants it.
 // Entries [begin, end) of one row, the last 1 .. kParts of them first. Reads indices up to kParts - 1 past `end`.
-template <int kParts, bool kHasPrefetch>
+template <class Rows>
 struct OneRow {
-  Rows<kParts, kHasPrefetch> rows;
+  static constexpr int kParts = Rows::kParts;
+  Rows rows;
   int64_t begin, end, count;
-  OneRow(const Rows<kParts, kHasPrefetch>& rows, int64_t begin, int64_t end)
+  OneRow(const Rows& rows, int64_t begin, int64_t end)
       : rows(rows), begin(begin), end(end), count((end - begin + kParts - 1) / kParts) {}
   SMOOTHBIT_INLINE __m512i part(int64_t entry) const {
     for (int p = 0; p < kParts; ++p) rows.prefetch(entry + p);
@@ -106,9 +111,10 @@ struct OneRow {
   }
 };
 // One entry of each of kParts neighbouring rows that have `count` entries.
-template <int kParts, bool kHasPrefetch>
+template <class Rows>
 struct Neighbours {
-  Rows<kParts, kHasPrefetch> rows;
+  static constexpr int kParts = Rows::kParts;
+  Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE __m512i x(int64_t i) const {
     for (int p = 0; p < kParts; ++p) rows.prefetch(begin + i * kParts + p);
