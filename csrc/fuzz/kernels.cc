@@ -29,7 +29,7 @@ void run_layer(Random& random, int bits, int length, int extra, int variant) {
 }
 
 void run_family(Random& random) {
-  const int family = random.integer(0, 10), bits = 1 << random.integer(0, 3), weight_bits = 1 << random.integer(0, 3);
+  const int family = random.integer(0, 11), bits = 1 << random.integer(0, 3), weight_bits = 1 << random.integer(0, 3);
   const int length = any_length(random), extra = random.integer(0, 70);
   const int variant = random.integer(0, 1 << 20);
   const bool flag = random.integer(0, 1);
@@ -47,6 +47,7 @@ void run_family(Random& random) {
     case 7: return run_layer(random, bits, length, extra, variant);
     case 8: return test_lookup(random, std::min(bits, 4), length, extra, variant, kNumRows);
     case 9: return test_uniform(random, bits, length, extra, variant, kNumRows);
+    case 10: return test_quantize(random, bits, length, extra, variant, kNumRows);
     default: return test_tabulated(random, std::min(bits, 4), length, extra, variant, kNumRows);
   }
 }

@@ -1,6 +1,7 @@
 // The comparisons: each family of kernels on one case, every ISA of this machine against serial, bit for bit.
 #pragma once
 
+#include <cmath>
 #include <string>
 
 #include "compare.h"
@@ -135,6 +136,43 @@ void test_lookup(Random& random, int bits, int length, int extra, int variant,
     got.reset();
     run_split(kernels_for(isa).requantize, bind(got), num_rows);
     tally.add("lookup", isa, got == want && got.is_intact(),
+              "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
+  }
+}
+
+// Float32 rows under one law, as the inputs of a network become codes.
+void test_quantize(Random& random, int bits, int length, int extra, int variant,
+                   int64_t num_rows = TabulatedCase::kNumRows) {
+  const TabulatedCase c(random, bits, length, extra, variant, num_rows);
+  std::vector<float> values;
+  for (int64_t i = 0; i < num_rows * length; ++i) {
+    const int kind = random.integer(0, 99);
+    values.push_back(kind == 0 ? NAN : kind == 1 ? INFINITY : kind == 2 ? -0.0f : random.real(-20.0f, 20.0f));
+  }
+  const ReadBuffer<float> placed(values);
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  const auto bind = [&](OutputBuffer& out) {
+    RequantizeArgs args;
+    args.num_rows = num_rows;
+    Epilogue& e = args.epilogue = c.bind(out, variant).epilogue;
+    Term& term = e.terms[0];
+    term = Term();
+    term.num_bits = 32;
+    term.is_uniform = true;
+    term.data = placed.data();
+    term.stride = length;
+    term.step = e.col_scale;
+    if (variant & 2) term.row_scale = e.row_scale;
+    e.num_terms = 1;
+    e.col_scale = e.col_term = e.col_bias = e.row_term = e.row_scale = nullptr;
+    e.is_simple = is_simple_epilogue(e);
+    return args;
+  };
+  run_split(kernels_for(Isa::serial).requantize, bind(want), num_rows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run_split(kernels_for(isa).requantize, bind(got), num_rows);
+    tally.add("quantize", isa, got == want && got.is_intact(),
               "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
   }
 }

@@ -53,6 +53,8 @@ void run_all(int every) {
       for (const int extra : {0, 3, 16, 32, 48, padding_to_16(length, bits)})
         test_uniform(random, bits, length, extra, ++variant);
     for (const int bits : kWidths)
+      for (const int extra : {0, 3, 16}) test_quantize(random, bits, length, extra, ++variant);
+    for (const int bits : kWidths)
       for (const int extra : {0, 1, 3, 8, 16, 32}) test_delta(random, bits, length, extra, ++variant);
     for (int i = 0; i < 8; ++i) test_spmm_f32(random, length, i);
     for (const int bits : kWidths) {

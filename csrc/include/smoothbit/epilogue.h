@@ -85,14 +85,19 @@ struct Epilogue {
   }
 };
 
+// Whether codes are rounded once, from a whole zero point on.
+inline bool is_plain_law(const Law& law) {
+  const float zero_point = law.num_bits ? law.zero_point[0] : -1.0f;
+  return !law.truncates && zero_point >= 0.0f && zero_point <= 255.0f &&
+         zero_point == static_cast<float>(static_cast<int>(zero_point));
+}
+
 // Whether all channels share one plain law: a scaled sum, at most one packed term, codes of a whole zero point.
 // For whole zero points, clip(rint(x) + z, 0, q) = rint(clip(x, -z, q - z)) + z, which takes fewer operations.
 inline bool is_simple_epilogue(const Epilogue& e) {
   if (!e.is_uniform || !e.col_scale || e.num_channels == 0 || e.aggregate.num_bits || !e.output.num_bits) return false;
-  if (e.output.truncates || e.output_row_scale || e.num_terms > 1) return false;
-  if (e.num_terms == 1 && e.terms[0].num_bits != e.output.num_bits) return false;
-  const float zero_point = e.output.zero_point[0];
-  return zero_point >= 0.0f && zero_point <= 255.0f && zero_point == static_cast<float>(static_cast<int>(zero_point));
+  if (e.output_row_scale || e.num_terms > 1) return false;
+  return (e.num_terms == 0 || e.terms[0].num_bits == e.output.num_bits) && is_plain_law(e.output);
 }
 
 }  // namespace smoothbit

@@ -80,13 +80,22 @@ class SimpleLawAvx512 {
   // The output codes, less the zero point.
   template <bool kHasTerm>
   SMOOTHBIT_INLINE __m512i code(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
-    __m512 y = _mm512_mul_ps(output<kHasTerm>(r, sums_i32x16, term_codes), inv_scale_);
+    return quantize(output<kHasTerm>(r, sums_i32x16, term_codes));
+  }
+
+  // The same of float32 values of a term and the factor of their row, without a sum.
+  SMOOTHBIT_INLINE __m512i code_of_values(__m512 values, __m512 row_scale) const {
+    const __m512 y = _mm512_mul_ps(_mm512_mul_ps(values, step_), row_scale);
+    return quantize(has_relu_ ? _mm512_max_ps(y, _mm512_setzero_ps()) : y);
+  }
+
+ private:
+  SMOOTHBIT_INLINE __m512i quantize(__m512 y) const {
+    y = _mm512_mul_ps(y, inv_scale_);
     if (has_phase_) y = _mm512_add_ps(y, phase_);
     // In this order of operands NaN becomes the lower bound, so code 0.
     return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(y, low_), high_));
   }
-
- private:
   static __m512 first(const Epilogue& e, const float* values, float other) {
     return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);
   }
@@ -120,27 +129,33 @@ SMOOTHBIT_INLINE void store_bytes_avx512(uint8_t* out, __m512i codes_u8x64) {
   }
 }
 
-// Finishes the whole chunks of 64 channels of a row without terms, from int32 sums, and returns how many channels
-// that were.
-template <int kBits>
-SMOOTHBIT_INLINE int64_t finish_simple_avx512(const Epilogue& e, const SimpleLawAvx512<kBits>& law, int64_t row,
-                                              const int32_t* sums, float row_term) {
-  const auto constants = law.template row<false>(row, row_term);
+// Stores the whole chunks of 64 channels of a row and returns how many channels that were; codes(c) are those of 16
+// channels from c on, less the zero point.
+template <int kBits, class Codes>
+SMOOTHBIT_INLINE int64_t store_simple_avx512(const Epilogue& e, int64_t row, const Codes& codes) {
   const __m512i zero_point = _mm512_set1_epi32(static_cast<int>(e.output.zero_point[0]));
   const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
   const int64_t whole = e.num_channels / 64 * 64;
   uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
-  const auto codes = [&](const int32_t* from) {
-    const __m512i code = law.template code<false>(constants, _mm512_loadu_si512(from), zero_point);
-    return _mm512_add_epi32(code, zero_point);
+  const auto pair = [&](int64_t c) {
+    return _mm512_packus_epi32(_mm512_add_epi32(codes(c), zero_point), _mm512_add_epi32(codes(c + 16), zero_point));
   };
-  for (int64_t c = 0; c < whole; c += 64, sums += 64, out += 8 * kBits) {
+  for (int64_t c = 0; c < whole; c += 64, out += 8 * kBits) {
     // Packing works within 128-bit parts; the permutation restores the order of groups of four.
-    const __m512i low = _mm512_packus_epi32(codes(sums), codes(sums + 16));
-    const __m512i high = _mm512_packus_epi32(codes(sums + 32), codes(sums + 48));
+    const __m512i low = pair(c), high = pair(c + 32);
     store_bytes_avx512<kBits>(out, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
   }
   return whole;
+}
+
+// The same of a row without terms, from int32 sums.
+template <int kBits>
+SMOOTHBIT_INLINE int64_t finish_simple_avx512(const Epilogue& e, const SimpleLawAvx512<kBits>& law, int64_t row,
+                                              const int32_t* sums, float row_term) {
+  const auto constants = law.template row<false>(row, row_term);
+  return store_simple_avx512<kBits>(e, row, [&](int64_t c) {
+    return law.template code<false>(constants, _mm512_loadu_si512(sums + c), _mm512_setzero_si512());
+  });
 }
 
 }  // namespace

@@ -3,9 +3,37 @@
 #include "smoothbit/requantize.h"
 
 #include "../epilogue/avx512.h"
+#include "../epilogue/simple_avx512.h"
 
 SMOOTHBIT_BEGIN_AVX512
 namespace smoothbit {
+namespace {
+
+// Whether codes are those of float32 rows by one law, as the inputs of a network become codes.
+bool quantizes_floats(const RequantizeArgs& args) {
+  const Epilogue& e = args.epilogue;
+  const bool is_term_alone = !args.sums && e.num_terms == 1 && e.terms[0].num_bits == 32 && !e.row_scale &&
+                             !e.col_term && !e.col_bias && !e.aggregate.num_bits && !e.output_row_scale;
+  return is_term_alone && e.is_uniform && e.num_channels >= 64 && is_plain_law(e.output);
+}
+
+template <int kBits>
+void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+  const Epilogue& e = args.epilogue;
+  const SimpleLawAvx512<kBits> law(e);
+  const Term& term = e.terms[0];
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* values = static_cast<const float*>(term.data) + row * term.stride;
+    const __m512 scale = _mm512_set1_ps(term.row_scale ? term.row_scale[row] : 1.0f);
+    const int64_t whole = store_simple_avx512<kBits>(
+        e, row, [&](int64_t c) { return law.code_of_values(_mm512_loadu_ps(values + c), scale); });
+    const int64_t rest = e.num_channels - whole;
+    if (rest > 0) finish_row_avx512(e, row, whole, rest, args.sums, 0.0f);
+    clear_row_padding_serial(e, row);
+  }
+}
+
+}  // namespace
 
 void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t row_end);
 
@@ -18,6 +46,14 @@ void requantize_i32_avx512(const RequantizeArgs& args, int64_t row_begin, int64_
   if (e.num_channels <= kNarrowChannels || may_look_up) {
     requantize_i32_avx2(args, row_begin, row_end);
     return;
+  }
+  if (quantizes_floats(args)) {
+    switch (e.output.num_bits) {
+      case 1: return quantize_floats<1>(args, row_begin, row_end);
+      case 2: return quantize_floats<2>(args, row_begin, row_end);
+      case 4: return quantize_floats<4>(args, row_begin, row_end);
+      default: return quantize_floats<8>(args, row_begin, row_end);
+    }
   }
   const int64_t whole = e.num_channels / 16 * 16;
   for (int64_t row = row_begin; row < row_end; ++row) {

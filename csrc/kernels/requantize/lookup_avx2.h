@@ -162,10 +162,26 @@ SMOOTHBIT_INLINE void store_piece(uint8_t* bytes, __m256i piece, int64_t count) 
   for (int64_t i = 0; i < count; i += 8) store_bytes(bytes + i, load_bytes(buffer + i, 8), std::min<int64_t>(8, count - i));
 }
 
-// Rows of 16 bytes, two to a register, up to an odd last one; returns the first row that is left.
+// Bits of 16 bytes that are codes of a row, twice.
+inline __m256i valid_bits(int64_t row_bits) {
+  alignas(16) uint8_t mask[16];
+  for (int64_t i = 0; i < 16; ++i)
+    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * i))) - 1);
+  return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(mask)));
+}
+
+// Whether rows of more than 8 bytes rest in 16 or more, in all terms and in the output.
+inline bool are_pairs(const Epilogue& e, int64_t row_bytes) {
+  bool rest_in_16 = row_bytes > 8 && row_bytes <= 16 && e.out_stride >= 16;
+  for (int t = 0; t < e.num_terms; ++t) rest_in_16 &= e.terms[t].stride >= 16;
+  return rest_in_16;
+}
+
+// Such rows, two to a register, up to an odd last one; returns the first row that is left.
 template <int kBits, int kTerms>
 int64_t lookup_pairs(const Epilogue& e, LookupTable& lookup, int64_t row, int64_t row_end) {
   const auto load_16 = [](const uint8_t* bytes) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(bytes)); };
+  const __m256i valid = valid_bits(e.num_channels * kBits);
   for (; row + 2 <= row_end; row += 2) {
     const __m256i first = lookup.of_row(row);
     const __m256i table = _mm256_blend_epi32(first, lookup.of_row(row + 1), 0xf0);
@@ -174,7 +190,7 @@ int64_t lookup_pairs(const Epilogue& e, LookupTable& lookup, int64_t row, int64_
       const uint8_t* codes = static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
       terms[t] = _mm256_set_m128i(load_16(codes + e.terms[t].stride), load_16(codes));
     }
-    const __m256i found = look_up<kBits, kTerms>(terms, table);
+    const __m256i found = _mm256_and_si256(look_up<kBits, kTerms>(terms, table), valid);
     uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm256_castsi256_si128(found));
     _mm_storeu_si128(reinterpret_cast<__m128i*>(out + e.out_stride), _mm256_extracti128_si256(found, 1));
@@ -190,7 +206,7 @@ void lookup_rows(const RequantizeArgs& args, int64_t row_begin, int64_t row_end)
   LookupTable lookup(e);
   const int64_t row_bits = e.num_channels * kBits, row_bytes = (row_bits + 7) / 8;
   const uint8_t last_bits = static_cast<uint8_t>(0xff >> (8 * row_bytes - row_bits));
-  if (row_bits == 128) row_begin = lookup_pairs<kBits, kTerms>(e, lookup, row_begin, row_end);
+  if (are_pairs(e, row_bytes)) row_begin = lookup_pairs<kBits, kTerms>(e, lookup, row_begin, row_end);
   for (int64_t row = row_begin; row < row_end; ++row) {
     const __m256i table = lookup.of_row(row);
     uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
