@@ -24,10 +24,11 @@ class GatherCall : public Call {
   }
 
  protected:
-  // Of rows of more than 32 bytes each has its registers to itself, and what is gathered takes longer than the end of a
-  // loop (128 channels of 8 bits: a tenth lost). AVX2 follows no other sequence beyond the second-level cache.
+  // Rows of one length share a table of thresholds and, up to 32 bytes, a register. Without either, what is gathered takes
+  // longer than the end of a loop (64 or 128 channels of 8 bits: a tenth lost). AVX2 follows no other sequence beyond the
+  // second-level cache.
   bool is_sorted(Isa isa) const {
-    return args_.source_stride <= 32 &&
+    return args_.source_stride <= (num_bits_ < 8 ? 64 : 32) &&
            (isa == Isa::avx512 || !is_prefetched(args_.num_sources, args_.source_stride));
   }
 

@@ -147,8 +147,8 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
   for (int64_t i = 0; i < count; ++i) call.clear_after(call.row_at(place + i));
 }
 
-// Places [place, end), at least kParts, of one length; kParts is not 1. The last ones share their register with some
-// that are done before.
+// Places [place, end), at least kParts, of one length, rows of one register. The last ones share their register with
+// some that are done before.
 template <int kBits, int kTerms, class Rows, class Codes>
 __attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
                                           const Codes& codes) {
@@ -246,8 +246,10 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   }
   if (!call.has_tables) return other_rows<kBits, (kTerms > 0)>(call, other, place, end);
   if constexpr (kBits < 8) {
+    const bool has_runs = call.last == 0;
     while (place < end) {
-      place = search_single<kBits, kTerms, (kParts > 1)>(call, place, end);
+      place = has_runs ? search_single<kBits, kTerms, true>(call, place, end)
+                       : search_single<kBits, kTerms, false>(call, place, end);
       if (place == end) return;
       const int64_t row = call.row_at(place), length = call.length(place);
       const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(kBits);
@@ -257,13 +259,11 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
         ++place;
         continue;
       }
-      if constexpr (kParts > 1) {
-        const int64_t run = call.run(place, end);
-        if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
-          run_of_places<kBits, kTerms>(call, *table, place, place + run);
-          place += run;
-          continue;
-        }
+      const int64_t run = has_runs ? call.run(place, end) : 1;
+      if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
+        run_of_places<kBits, kTerms>(call, *table, place, place + run);
+        place += run;
+        continue;
       }
       search_single<kBits, kTerms, false>(call, place, place + 1);
       ++place;

@@ -60,7 +60,8 @@ struct Call {
   SMOOTHBIT_INLINE void store_rows(int64_t place, __m512i codes) const {
     codes = _mm512_and_si512(codes, valid);
     if (!place_rows && e.out_stride == kPartBytes<kParts>) return _mm512_storeu_si512(out(place), codes);
-    store_parts<kParts>(codes, [&](int p) { return out(row_at(place + p)); });
+    if constexpr (kParts == 1) _mm512_storeu_si512(out(row_at(place)), codes);
+    else store_parts<kParts>(codes, [&](int p) { return out(row_at(place + p)); });
     if (kPartBytes<kParts> < e.out_stride)
       for (int p = 0; p < kParts; ++p) clear_after(row_at(place + p));
   }
