@@ -24,6 +24,7 @@ SETTINGS = {
     "propagate-arxiv-128": replace(ARXIV, num_channels=128, has_ceilings=True),
     "propagate-arxiv-40": replace(ARXIV, num_channels=40, has_ceilings=True),
     "propagate-products-64": replace(PRODUCTS, num_channels=64, has_ceilings=True),
+    "propagate-products-64-community": replace(PRODUCTS, graph="sbm", num_channels=64, order="locality"),
     "propagate-cora-64": replace(REAL, graph="Cora"),
     "propagate-facebook-64": replace(REAL, graph="facebook"),
     "propagate-arxiv-128-degree": replace(ARXIV, num_channels=128, order="degree"),
