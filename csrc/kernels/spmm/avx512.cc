@@ -296,11 +296,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Law& law = args.epilogue.output;
   const Call<kBits, Rows> call{
-      args, args.epilogue, indptr, place_rows, end, has_tables<kBits>(args.epilogue), last,
+      args, args.epilogue, indptr, place_rows, begin, end, has_tables<kBits>(args.epilogue), last,
       valid_bits<kParts>(row_bits, last),
       FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
-  call.prefetch_first_block(begin);
+  call.prefetch_first_places();
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<kBits, 0>(call, other, begin, end);
     case 1: return all_rows<kBits, 1>(call, other, begin, end);

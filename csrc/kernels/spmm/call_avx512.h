@@ -21,7 +21,7 @@ struct Call {
   const Epilogue& e;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
-  int64_t end;                // of the places that are finished here
+  int64_t begin, end;         // of the places that are finished here
   bool has_tables;
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
@@ -35,12 +35,27 @@ struct Call {
   }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
   // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so its rows are asked
-  // for before: all of the first block, then kParts of the next one at a time. What is after `end` another thread writes.
+  // for before: kParts of the next block at a time, and those of the first block kNear places ahead (all at once they hold
+  // up the gathering: two threads with 16 parts each took as long as one). What is after `end` another thread writes.
+  static constexpr int64_t kNear = 32;
   SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
-    if (place_rows) prefetch_terms(place + args.schedule.block_rows);
+    if (!place_rows) return;
+    prefetch_terms(place + args.schedule.block_rows);
+    if (place < begin + args.schedule.block_rows)
+      for (int p = 0; p < kParts; ++p) prefetch_place(place + kNear + p);
   }
-  void prefetch_first_block(int64_t begin) const {
-    for (int64_t i = 0; place_rows && i < args.schedule.block_rows; i += kParts) prefetch_terms(begin + i);
+  void prefetch_first_places() const {
+    for (int64_t i = 0; place_rows && i < kNear; ++i) prefetch_place(begin + i);
+  }
+  SMOOTHBIT_INLINE void prefetch_place(int64_t place) const {
+    if (place >= end) return;
+    const int64_t row = place_rows[place];
+    for (int t = 0; t < e.num_terms; ++t) {
+      prefetch_row(term(t, row));
+      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + row);
+    }
+    if (e.row_scale) prefetch_row(e.row_scale + row);
+    if (e.output.num_bits) prefetch_to_write(out(row));
   }
   SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
     if (next + kParts > end) return;
