@@ -118,11 +118,23 @@ void test_uniform(Random& random, int bits, int length, int extra, int variant,
               [&](OutputBuffer& out) { return c.bind_float(out, variant); });
 }
 
+// requantize on what bind(out) gives, each ISA with serial.
+template <class Bind>
+void compare_requantize(const char* family, const TabulatedCase& c, const Bind& bind, const std::string& what) {
+  OutputBuffer want = c.make_output(), got = c.make_output();
+  const RequantizeArgs args = bind(want);
+  run_split(kernels_for(Isa::serial).requantize, args, args.num_rows);
+  for (const Isa isa : vector_isas()) {
+    got.reset();
+    run_split(kernels_for(isa).requantize, bind(got), args.num_rows);
+    tally.add(family, isa, got == want && got.is_intact(), what);
+  }
+}
+
 // Packed terms under one law, without a sum: looked up where nothing else is.
 void test_lookup(Random& random, int bits, int length, int extra, int variant,
                  int64_t num_rows = TabulatedCase::kNumRows) {
   const TabulatedCase c(random, bits, length, extra, variant, num_rows);
-  OutputBuffer want = c.make_output(), got = c.make_output();
   const auto bind = [&](OutputBuffer& out) {
     RequantizeArgs args;
     args.num_rows = num_rows;
@@ -131,13 +143,8 @@ void test_lookup(Random& random, int bits, int length, int extra, int variant,
     args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
     return args;
   };
-  run_split(kernels_for(Isa::serial).requantize, bind(want), num_rows);
-  for (const Isa isa : vector_isas()) {
-    got.reset();
-    run_split(kernels_for(isa).requantize, bind(got), num_rows);
-    tally.add("lookup", isa, got == want && got.is_intact(),
-              "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
-  }
+  compare_requantize("lookup", c, bind,
+                     "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
 }
 
 // Float32 rows under one law, as the inputs of a network become codes.
@@ -150,7 +157,6 @@ void test_quantize(Random& random, int bits, int length, int extra, int variant,
     values.push_back(kind == 0 ? NAN : kind == 1 ? INFINITY : kind == 2 ? -0.0f : random.real(-20.0f, 20.0f));
   }
   const ReadBuffer<float> placed(values);
-  OutputBuffer want = c.make_output(), got = c.make_output();
   const auto bind = [&](OutputBuffer& out) {
     RequantizeArgs args;
     args.num_rows = num_rows;
@@ -168,13 +174,8 @@ void test_quantize(Random& random, int bits, int length, int extra, int variant,
     e.is_simple = is_simple_epilogue(e);
     return args;
   };
-  run_split(kernels_for(Isa::serial).requantize, bind(want), num_rows);
-  for (const Isa isa : vector_isas()) {
-    got.reset();
-    run_split(kernels_for(isa).requantize, bind(got), num_rows);
-    tally.add("quantize", isa, got == want && got.is_intact(),
-              "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
-  }
+  compare_requantize("quantize", c, bind,
+                     "u" + std::to_string(bits) + " F=" + std::to_string(length) + " variant=" + std::to_string(variant));
 }
 
 // Messages and sums of delta-coded steps, each in the order of its ISA.

@@ -309,13 +309,6 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
   }
 }
 
-// The first row of [begin, end) whose entries reach to less than `room` before the last of all.
-int64_t rows_before_end(const SpmmArgs& args, int64_t begin, int64_t end, int64_t room) {
-  const int64_t last_entry = args.indptr[args.num_rows] - room;
-  const int64_t* bound = std::upper_bound(args.indptr + begin, args.indptr + end + 1, last_entry);
-  return std::max<int64_t>(bound - args.indptr - 1, begin);
-}
-
 template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   static_assert(RowSchedule::kPadding >= kGatherAhead + kParts, "what is read after the last entry");
@@ -335,11 +328,11 @@ void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
     return part(without, args.schedule.offsets, begin, end);
   }
   if (has_prefetch) {
-    const int64_t prefetched = rows_before_end(args, begin, end, kGatherAhead + kParts);
+    const int64_t prefetched = rows_before_end(args.indptr, args.num_rows, begin, end, kGatherAhead + kParts);
     part(with_prefetch, args.indices, begin, prefetched);
     begin = prefetched;
   }
-  const int64_t readable = rows_before_end(args, begin, end, kParts - 1);
+  const int64_t readable = rows_before_end(args.indptr, args.num_rows, begin, end, kParts - 1);
   part(without, args.indices, begin, readable);
   if (readable < end) other(args, readable, end);
 }

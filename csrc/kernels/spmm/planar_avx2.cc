@@ -387,12 +387,8 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   }
   // The last entries have nothing behind them to prefetch. The second half of a row of odd length looks one entry past
   // its end.
-  int64_t prefetched = row_begin;
-  if (has_prefetch) {
-    const int64_t last_entry = args.indptr[args.num_rows] - kGatherAhead - 1;
-    prefetched = std::upper_bound(args.indptr + row_begin, args.indptr + row_end + 1, last_entry) - args.indptr - 1;
-    prefetched = std::max(prefetched, row_begin);
-  }
+  const int64_t prefetched =
+      has_prefetch ? rows_before_end(args.indptr, args.num_rows, row_begin, row_end, kGatherAhead + 1) : row_begin;
   part(with_prefetch, args.indices, {}, row_begin, prefetched);
   part(without, args.indices, {}, prefetched, row_end);
   return true;
