@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from smoothbit.formats.packed_tensor import PackedTensor
-from smoothbit.formats.schema import LinearOp
+from smoothbit.formats.schema import CombineOp, LinearOp
 from smoothbit.nn.inputs import Inputs
 from smoothbit.quant import FloatStage, QuantConfig
 
@@ -59,13 +59,14 @@ class QuantLinear(nn.Module):
         if self.bias is not None:
             nn.init.uniform_(self.bias, -bound, bound)
 
-    def matrix(self) -> Tensor:
-        """Return the matrix [F_in, F_out] that is quantized and multiplied with."""
-        return self.weight
-
     def forward(self, x: Tensor | Inputs) -> Tensor:
         """Return Y [N, F_out]."""
-        weight = self.weight_quantizer(self.matrix())
+        y = self.product(x)
+        return torch.as_tensor(self.output_quantizer(y.relu() if self.has_relu else y))
+
+    def product(self, x: Tensor | Inputs) -> Tensor:
+        """Return X Q_w(W) + bias [N, F_out]."""
+        weight = self.weight_quantizer(self.weight)
         if isinstance(x, Tensor):
             y = x @ weight
         elif x.pattern is None:
@@ -73,12 +74,11 @@ class QuantLinear(nn.Module):
         else:
             y = x.pattern.matmul(x.values, weight)
             y = y if x.row_scale is None else y * x.row_scale
-        y = y if self.bias is None else y + self.bias
-        return torch.as_tensor(self.output_quantizer(y.relu() if self.has_relu else y))
+        return torch.as_tensor(y if self.bias is None else y + self.bias)
 
     def to_op(self, source: int) -> LinearOp:
         """Return the operation of the engine that reads value `source`."""
-        weight = self.matrix().detach().cpu().numpy()
+        weight = self.weight.detach().cpu().numpy()
         law = self.weight_quantizer.law()
         return LinearOp(
             source=source,
@@ -93,27 +93,43 @@ class QuantLinear(nn.Module):
         return f"{self.weight.shape[0]}, {self.weight.shape[1]}, relu={self.has_relu}"
 
 
-class IdentityMapping(QuantLinear):
-    """Y = Q_a(relu(X Q_w((1 - strength) I + strength W))): a layer near the identity.
+class IdentityMapping(nn.Module):
+    """Y = Q_a(relu((1 - strength) X + strength X Q_w(W))): a layer near the identity.
 
     Args:
         num_channels: F, of X and Y.
         quant: Quantization of weights and activations.
         strength: beta in [0, 1].
 
+    Shapes:
+        input [N, F], output [N, F]; float32.
+
     Reference:
-        Chen et al. 2020 (GCNII), eq. 5. Departure: the sum of both matrices is quantized, as one.
+        Chen et al. 2020 (GCNII), eq. 5. W alone is quantized: the identity stays exact at every width.
     """
 
     def __init__(self, num_channels: int, quant: QuantConfig, strength: float) -> None:
-        super().__init__(num_channels, num_channels, quant, has_relu=True, has_bias=False)
+        super().__init__()
         self.strength = strength
+        self.linear = QuantLinear(
+            num_channels, num_channels, quant, has_relu=False, has_output_quantizer=False, has_bias=False
+        )
+        self.output_quantizer = quant.make("activations", num_channels)
 
-    def matrix(self) -> Tensor:
-        """Return (1 - strength) I + strength W [F, F]."""
-        identity = torch.eye(len(self.weight), dtype=self.weight.dtype, device=self.weight.device)
-        return (1.0 - self.strength) * identity + self.strength * self.weight
+    def forward(self, x: Tensor) -> Tensor:
+        """Return Y [N, F]."""
+        y = (1.0 - self.strength) * x + self.strength * self.linear.product(x)
+        return torch.as_tensor(self.output_quantizer(y.relu()))
+
+    def to_ops(self, source: int) -> tuple[LinearOp, CombineOp]:
+        """Return the operations of the engine that read value `source`, one after the other."""
+        return self.linear.to_op(source), CombineOp(
+            sources=(source, source + 1),
+            weights=(1.0 - self.strength, self.strength),
+            has_relu=True,
+            output=self.output_quantizer.law(),
+        )
 
     def extra_repr(self) -> str:
-        """Show size and strength."""
-        return f"{super().extra_repr()}, strength={self.strength:g}"
+        """Show the strength."""
+        return f"strength={self.strength:g}"

@@ -16,9 +16,10 @@ from smoothbit.quant import QuantConfig
 
 @register(GCN2Conv)
 class QuantGCN2Conv(QuantConv, GCN2Conv):
-    """y = Q_a((1 - alpha) A^ Q(x) + alpha x_0) Q_w((1 - beta) I + beta W_1): both parts of a map in one matrix.
+    """y = (1 - beta) a + beta a Q_w(W_1) with a = Q_a((1 - alpha) A^ Q(x) + alpha x_0): the identity is exact.
 
-    With weights of its own for x_0, y = Q_a((1 - alpha) A^ Q(x)) Q_w(M_1) + Q(x_0) Q_w(alpha M_2).
+    With weights of its own for x_0, a = Q_a((1 - alpha) A^ Q(x)), z = Q(x_0) and y gains
+    alpha ((1 - beta) z + beta z Q_w(W_2)).
     """
 
     def attach(self, quant: QuantConfig) -> None:
@@ -29,11 +30,6 @@ class QuantGCN2Conv(QuantConv, GCN2Conv):
         if self.weight2 is not None:
             self.initial_quantizer = quant.make("inputs")
             self.initial_weight_quantizer = quant.make("weights", self.channels)
-
-    def matrix(self, weight: Tensor) -> Tensor:
-        """Return (1 - beta) I + beta W [F, F]."""
-        identity = torch.eye(self.channels, dtype=weight.dtype, device=weight.device)
-        return torch.add((1.0 - self.beta) * identity, self.beta * weight)
 
     @property
     def loops(self) -> bool:
@@ -50,10 +46,12 @@ class QuantGCN2Conv(QuantConv, GCN2Conv):
         a = (1 - self.alpha) * self.reduce(self.messages(x, edges), edges)
         if self.weight2 is None:
             a = a + self.alpha * initial
-        y = self.aggregate_quantizer(a) @ self.weight_quantizer(self.matrix(self.weight1))
+        a = self.aggregate_quantizer(a)
+        y = (1 - self.beta) * a + self.beta * (a @ self.weight_quantizer(self.weight1))
         if self.weight2 is not None:
-            weight = self.initial_weight_quantizer(self.alpha * self.matrix(self.weight2))
-            y = y + self.initial_quantizer(initial) @ weight
+            z = self.initial_quantizer(initial)
+            product = z @ self.initial_weight_quantizer(self.weight2)
+            y = y + self.alpha * (1 - self.beta) * z + self.alpha * self.beta * product
         return torch.as_tensor(y)
 
     def emit(self, builder: PlanBuilder, x: Value, x_0: Value, edge_index: object, edge_weight: object = None) -> Value:
@@ -74,9 +72,10 @@ class QuantGCN2Conv(QuantConv, GCN2Conv):
             output=self.aggregate_quantizer.law(),
             **skip,
         )
-        y = emit_product(builder, a, self.matrix(self.weight1), self.weight_quantizer)
-        if self.weight2 is None:
-            return y
-        initial = builder.quantized(x_0, self.initial_quantizer.law())
-        rest = emit_product(builder, initial, self.alpha * self.matrix(self.weight2), self.initial_weight_quantizer)
-        return builder.add(CombineOp((y.number, rest.number), (1.0, 1.0)), y.num_channels)
+        values = [a, emit_product(builder, a, self.weight1, self.weight_quantizer)]
+        weights: tuple[float, ...] = (1 - self.beta, self.beta)
+        if self.weight2 is not None:
+            z = builder.quantized(x_0, self.initial_quantizer.law())
+            values += [z, emit_product(builder, z, self.weight2, self.initial_weight_quantizer)]
+            weights += tuple(self.alpha * weight for weight in weights)
+        return builder.add(CombineOp(tuple(value.number for value in values), weights), self.channels)

@@ -64,8 +64,8 @@ class GCNII(Network):
         input: `Inputs` [N, F]; output: class scores [N, C], float32.
 
     Reference:
-        Chen et al. 2020, eq. 5; weights drawn as the authors' code does. Departure:
-        (1 - beta) I + beta W is quantized as one matrix.
+        Chen et al. 2020, eq. 5; weights drawn as the authors' code does. W_l is quantized, the
+        identity beside it is not.
     """
 
     config_type: ClassVar[type[NetworkConfig]] = GCNIIConfig
@@ -86,7 +86,7 @@ class GCNII(Network):
 
     def weight_groups(self) -> list[tuple[float, list[nn.Parameter]]]:
         """Return linear and deep weights: the latter decay faster."""
-        deep = [module.weight for module in self.modules() if isinstance(module, IdentityMapping)]
+        deep = [module.linear.weight for module in self.modules() if isinstance(module, IdentityMapping)]
         shallow = [*self.linear1.parameters(recurse=False), *self.linear2.parameters(recurse=False)]
         return [(1.0, shallow), (self.config.decay_factor, deep)]
 
@@ -102,6 +102,6 @@ class GCNII(Network):
         ops: list[Op] = [self.features_op(), self.linear1.to_op(1)]
         for aggregation, mapping in zip(self.aggregations, self.mappings, strict=True):
             ops.append(aggregation.to_op(len(ops), initial=2))  # type: ignore[operator]
-            ops.append(mapping.to_op(len(ops)))  # type: ignore[operator]
+            ops.extend(mapping.to_ops(len(ops)))  # type: ignore[operator]
         ops.append(self.linear2.to_op(len(ops)))
         return Plan(tuple(ops), scores=len(ops), embedding=len(ops) - 1)

@@ -22,7 +22,7 @@ class TestGCNII(ModelCase):
         for layer, mapping in enumerate(net.mappings, start=1):
             beta = math.log(theta / layer + 1)
             mixed = (1 - alpha) * smooth @ state + alpha * initial
-            state = ((1 - beta) * mixed + beta * mixed @ mapping.weight).relu()
+            state = ((1 - beta) * mixed + beta * mixed @ mapping.linear.weight).relu()
         return state @ net.linear2.weight + net.linear2.bias
 
     def test_teleport_one_does_not_propagate(self):
@@ -39,6 +39,16 @@ class TestGCNII(ModelCase):
         (one, shallow), (factor, deep) = net.weight_groups()
         assert (one, factor, len(shallow), len(deep)) == (1.0, 7.0, 4, 3)
         assert len(shallow) + len(deep) + len(net.range_parameters()) == len(list(net.parameters()))
+
+    def test_the_identity_is_not_quantized(self):
+        """A layer whose own weights are rounded away passes on its share of the input as it is."""
+        net, *_ = self.trained(bits=2, steps=1)
+        mapping = net.mappings[0]
+        with torch.no_grad():
+            mapping.output_quantizer = torch.nn.Identity()
+            x, rounded = torch.randn(30, 12), mapping.linear.weight_quantizer(mapping.linear.weight)
+            expected = ((1 - mapping.strength) * x + mapping.strength * x @ rounded).relu()
+            torch.testing.assert_close(mapping(x), expected)
 
     def test_64_layers_keep_gradients(self):
         """Initial residual and mapping near the identity: the first layer still learns."""
@@ -63,4 +73,4 @@ def test_bad_fields_are_refused(fields, match):
 
 def test_repr_shows_the_strength_of_the_mapping():
     net, *_ = TestGCNII().trained(steps=1)
-    assert "12, 12, relu=True, strength=0.405465" in repr(net)
+    assert "strength=0.405465" in repr(net)
