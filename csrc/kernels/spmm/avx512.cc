@@ -153,12 +153,13 @@ template <int kBits, int kTerms, class Rows, class Codes>
 __attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
                                           const Codes& codes) {
   constexpr int kParts = Rows::kParts;
+  const Places<kTerms, Rows> places(call);
   Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (;;) {
-    call.prefetch_next_block(place);
+    places.prefetch(call, place);
     __m512i terms[2];
-    for (int t = 0; t < kTerms; ++t) terms[t] = call.terms_of(t, place);
-    call.store_rows(place, codes(list, terms));
+    for (int t = 0; t < kTerms; ++t) terms[t] = places.terms_of(t, place);
+    places.store(place, codes(list, terms));
     place += kParts;
     list.begin += kParts * list.count;
     if (place + kParts <= end) continue;

@@ -34,6 +34,7 @@ struct Call {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
+  // What only asks for lines is inlined: the compiler takes other functions without a result for idle, and drops them.
   // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so its rows are asked
   // for before: kParts of the next block at a time, and those of the first block kNear places ahead (all at once they hold
   // up the gathering: two threads with 16 parts each took as long as one). What is after `end` another thread writes.
@@ -44,7 +45,7 @@ struct Call {
     if (place < begin + args.schedule.block_rows)
       for (int p = 0; p < kParts; ++p) prefetch_place(place + kNear + p);
   }
-  void prefetch_first_places() const {
+  SMOOTHBIT_INLINE void prefetch_first_places() const {
     for (int64_t i = 0; place_rows && i < kNear; ++i) prefetch_place(begin + i);
   }
   SMOOTHBIT_INLINE void prefetch_place(int64_t place) const {
@@ -59,26 +60,15 @@ struct Call {
   }
   SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
     if (next + kParts > end) return;
-    const bool begins_line = next % 16 < kParts;  // of factors
-    for (int t = 0; t < e.num_terms; ++t) {
+    for (int t = 0; t < e.num_terms; ++t)
       for (int64_t i = 0; i < kParts * e.terms[t].stride; i += 64) prefetch_row(term(t, next) + i);
-      if (begins_line && e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + next);
-    }
-    if (begins_line && e.row_scale) prefetch_row(e.row_scale + next);
     for (int64_t i = 0; e.output.num_bits && i < kParts * e.out_stride; i += 64) prefetch_to_write(out(next) + i);
+    if (next % 16 < kParts) prefetch_factors(next);
   }
-  // Codes of the rows at places place .. place + kParts - 1.
-  SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {
-    if (!place_rows && e.terms[t].stride == kPartBytes<kParts>) return load_64(term(t, place));
-    return join_rows<kParts>([&](int p) { return term(t, row_at(place + p)); });
-  }
-  SMOOTHBIT_INLINE void store_rows(int64_t place, __m512i codes) const {
-    codes = _mm512_and_si512(codes, valid);
-    if (!place_rows && e.out_stride == kPartBytes<kParts>) return _mm512_storeu_si512(out(place), codes);
-    if constexpr (kParts == 1) _mm512_storeu_si512(out(row_at(place)), codes);
-    else store_parts<kParts>(codes, [&](int p) { return out(row_at(place + p)); });
-    if (kPartBytes<kParts> < e.out_stride)
-      for (int p = 0; p < kParts; ++p) clear_after(row_at(place + p));
+  SMOOTHBIT_INLINE void prefetch_factors(int64_t row) const {
+    for (int t = 0; t < e.num_terms; ++t)
+      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + row);
+    if (e.row_scale) prefetch_row(e.row_scale + row);
   }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
   SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
@@ -121,16 +111,67 @@ struct Call {
   // Whether the rows at places [place, end) have the factors of the table.
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
     return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
-      int64_t i = place;
-      for (; values && i + 16 <= end; i += 16) {
-        const __m512 x = place_rows ? _mm512_i32gather_ps(load_64(place_rows + i), values, sizeof(float))
-                                    : _mm512_loadu_ps(values + i);
-        if (_mm512_cmp_ps_mask(x, _mm512_set1_ps(value), _CMP_NEQ_UQ)) return false;
+      const __m512 expected = _mm512_set1_ps(value);
+      for (int64_t i = place; values && i < end; i += 16) {
+        const __mmask16 there = static_cast<__mmask16>(end - i < 16 ? (1 << (end - i)) - 1 : 0xffff);
+        const __m512 x =
+            place_rows ? _mm512_mask_i32gather_ps(expected, there, _mm512_maskz_loadu_epi32(there, place_rows + i), values,
+                                                  sizeof(float))
+                       : _mm512_mask_loadu_ps(expected, there, values + i);
+        if (_mm512_cmp_ps_mask(x, expected, _CMP_NEQ_UQ)) return false;
       }
-      for (; values && i < end; ++i)
-        if (!(values[row_at(i)] == value)) return false;
       return true;
     });
+  }
+};
+
+// What kParts places of a register read and write besides entries, held by value so that no store makes the compiler read
+// it again.
+template <int kTerms, class Rows>
+struct Places {
+  static constexpr int kParts = Rows::kParts;
+  static constexpr int64_t kBytes = kPartBytes<kParts>;
+  const int32_t* rows;  // of the places, or null
+  const uint8_t* terms[kTerms ? kTerms : 1];
+  int64_t term_strides[kTerms ? kTerms : 1];
+  uint8_t* out;
+  int64_t out_stride;
+  int64_t block_rows, first_block_end, last_begin;
+  __m512i valid;
+
+  template <int kBits>
+  explicit Places(const Call<kBits, Rows>& call)
+      : rows(call.place_rows), out(call.out(0)), out_stride(call.e.out_stride), block_rows(call.args.schedule.block_rows),
+        first_block_end(call.begin + block_rows), last_begin(call.end - kParts - block_rows), valid(call.valid) {
+    for (int t = 0; t < kTerms; ++t) {
+      terms[t] = call.term(t, 0);
+      term_strides[t] = call.e.terms[t].stride;
+    }
+  }
+  SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return rows ? rows[place] : place; }
+  // As Call::prefetch_next_block, for places that have few factors left to read.
+  template <int kBits>
+  SMOOTHBIT_INLINE void prefetch(const Call<kBits, Rows>& call, int64_t place) const {
+    if (!rows) return;
+    if (place < first_block_end || place > last_begin) return call.prefetch_next_block(place);
+    const int64_t next = place + block_rows;
+    for (int t = 0; t < kTerms; ++t) prefetch_row(terms[t] + next * term_strides[t]);
+    prefetch_to_write(out + next * out_stride);
+    if (next % 16 < kParts) call.prefetch_factors(next);
+  }
+  // Codes of the terms at places place .. place + kParts - 1.
+  SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {
+    if (!rows && term_strides[t] == kBytes) return load_64(terms[t] + place * kBytes);
+    return join_rows<kParts>([&](int p) { return terms[t] + row_at(place + p) * term_strides[t]; });
+  }
+  SMOOTHBIT_INLINE void store(int64_t place, __m512i codes) const {
+    codes = _mm512_and_si512(codes, valid);
+    if (!rows && out_stride == kBytes) return _mm512_storeu_si512(out + place * kBytes, codes);
+    const auto at = [&](int p) { return out + row_at(place + p) * out_stride; };
+    if constexpr (kParts == 1) _mm512_storeu_si512(at(0), codes);
+    else store_parts<kParts>(codes, at);
+    if (kBytes < out_stride)
+      for (int p = 0; p < kParts; ++p) std::memset(at(p) + kBytes, 0, static_cast<size_t>(out_stride - kBytes));
   }
 };
 
