@@ -1,6 +1,5 @@
 // AVX-512 epilogue of rows whose channels all share one plain law (is_simple_epilogue, or the same up to float32
-// values), 16 lanes at a time, in any order of lanes. As simple_avx2.h has it, but a row factor or a bias that is not
-// there is an operation that changes nothing: times 1, plus -0.
+// values), 16 lanes at a time, in any order of lanes, as simple_avx2.h has it.
 #pragma once
 
 #include <cstdint>
@@ -33,12 +32,13 @@ class SimpleLawAvx512 {
         offset_(first(e, e.num_terms ? e.terms[0].offset : nullptr, 0.0f)),
         inv_scale_(first(e, e.output.inv_scale, 1.0f)),
         phase_(first(e, e.output.phase, 0.0f)),
-        low_(_mm512_sub_ps(_mm512_setzero_ps(), first(e, e.output.zero_point, 0.0f))),
-        high_(_mm512_add_ps(_mm512_set1_ps(e.output.qmax), low_)),
+        low_(_mm512_cvtps_epi32(_mm512_sub_ps(_mm512_setzero_ps(), first(e, e.output.zero_point, 0.0f)))),
+        high_(_mm512_add_ps(_mm512_set1_ps(e.output.qmax), _mm512_cvtepi32_ps(low_))),
         row_scales_(e.row_scale),
         term_scales_(e.num_terms ? e.terms[0].row_scale : nullptr),
         has_row_term_(e.col_term),
-        has_row_scale_(e.row_scale || e.col_bias),
+        has_row_scale_(e.row_scale),
+        has_col_bias_(e.col_bias),
         has_relu_(e.has_relu),
         has_phase_(!e.output.phase_is_zero) {
     // A law that clips at zero clips what ReLU does.
@@ -67,7 +67,8 @@ class SimpleLawAvx512 {
   SMOOTHBIT_INLINE __m512 output(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
     __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16), col_scale_);
     if (has_row_term_) y = _mm512_add_ps(y, r.row_term);
-    if (has_row_scale_) y = _mm512_add_ps(_mm512_mul_ps(y, r.row_scale), col_bias_);
+    if (has_row_scale_) y = _mm512_mul_ps(y, r.row_scale);
+    if (has_col_bias_) y = _mm512_add_ps(y, col_bias_);
     if constexpr (kHasTerm) {
       if constexpr (kBits <= 4)
         y = _mm512_add_ps(y, _mm512_permutexvar_ps(term_codes, r.values));
@@ -93,8 +94,9 @@ class SimpleLawAvx512 {
   SMOOTHBIT_INLINE __m512i quantize(__m512 y) const {
     y = _mm512_mul_ps(y, inv_scale_);
     if (has_phase_) y = _mm512_add_ps(y, phase_);
-    // In this order of operands NaN becomes the lower bound, so code 0.
-    return _mm512_cvtps_epi32(_mm512_min_ps(_mm512_max_ps(y, low_), high_));
+    // In this order of operands the minimum keeps NaN, which is converted to the least integer, as what is below all
+    // integers is: code 0.
+    return _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_min_ps(high_, y)), low_);
   }
   static __m512 first(const Epilogue& e, const float* values, float other) {
     return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);
@@ -103,10 +105,12 @@ class SimpleLawAvx512 {
     return _mm512_mul_ps(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(codes), step_), offset_), scale);
   }
 
-  __m512 col_scale_, col_term_, col_bias_, step_, offset_, inv_scale_, phase_, low_, high_;
+  __m512 col_scale_, col_term_, col_bias_, step_, offset_, inv_scale_, phase_;
+  __m512i low_;
+  __m512 high_;
   const float* row_scales_;
   const float* term_scales_;
-  bool has_row_term_, has_row_scale_, has_relu_, has_phase_;
+  bool has_row_term_, has_row_scale_, has_col_bias_, has_relu_, has_phase_;
 };
 
 // 64 codes, each in a byte in the order of the channels, to exactly the bytes that hold them.
