@@ -39,6 +39,22 @@ struct Thresholds {
     return _mm256_set_m128i(_mm_load_si128(high + t), _mm_load_si128(low + t));
   }
 };
+// The same table for both: at most three thresholds stay in registers, more are read where they are compared with.
+template <int kBits>
+struct OneTable {
+  static constexpr int kCount = (1 << kBits) - 1;
+  const __m128i* lanes;
+  __m256i held[kCount <= 3 ? kCount : 1];
+
+  SMOOTHBIT_INLINE explicit OneTable(const ThresholdTable& table) : lanes(reinterpret_cast<const __m128i*>(table.at)) {
+    for (int t = 0; kCount <= 3 && t < kCount; ++t) held[t] = read(t);
+  }
+  SMOOTHBIT_INLINE __m256i read(int t) const { return _mm256_broadcastsi128_si256(_mm_load_si128(lanes + t)); }
+  SMOOTHBIT_INLINE __m256i at(int t) const {
+    if constexpr (kCount <= 3) return held[t];
+    else return read(t);
+  }
+};
 
 // Codes of the terms, `kTerms` registers, as shuffle indices of plane k.
 template <int kBits, int kTerms>
@@ -52,25 +68,24 @@ SMOOTHBIT_INLINE __m256i term_index(const __m256i terms[2], int k) {
   return _mm256_or_si256(first, _mm256_and_si256(second, _mm256_slli_epi16(mask, kBits)));
 }
 
-template <int kBits, int t = 0>
-SMOOTHBIT_INLINE __m256i count_reached(__m256i sums, const Thresholds<kBits>& thresholds, __m256i index,
-                                       __m256i negative) {
+template <int t = 0, class Thresholds>
+SMOOTHBIT_INLINE __m256i count_reached(__m256i sums, const Thresholds& thresholds, __m256i index, __m256i negative) {
   negative = _mm256_add_epi8(negative, _mm256_cmpgt_epi8(sums, _mm256_shuffle_epi8(thresholds.at(t), index)));
-  if constexpr (t + 1 < Thresholds<kBits>::kCount)
-    return count_reached<kBits, t + 1>(sums, thresholds, index, negative);
+  if constexpr (t + 1 < Thresholds::kCount)
+    return count_reached<t + 1>(sums, thresholds, index, negative);
   else
     return negative;
 }
 
 // Plane sums -> packed output codes, from the last plane down; `negative` is minus what is packed so far.
-template <int kBits, int kTerms, int k = 8 / kBits - 1>
-SMOOTHBIT_INLINE __m256i pack_codes(const __m256i* planes, const Thresholds<kBits>& thresholds,
+template <int kBits, int kTerms, int k = 8 / kBits - 1, class Thresholds>
+SMOOTHBIT_INLINE __m256i pack_codes(const __m256i* planes, const Thresholds& thresholds,
                                     const __m256i terms[2], __m256i negative = _mm256_setzero_si256()) {
   if constexpr (k < 0) {
     return _mm256_sub_epi8(_mm256_setzero_si256(), negative);
   } else {
     for (int b = 0; b < kBits; ++b) negative = _mm256_add_epi8(negative, negative);
-    negative = count_reached<kBits>(planes[k], thresholds, term_index<kBits, kTerms>(terms, k), negative);
+    negative = count_reached(planes[k], thresholds, term_index<kBits, kTerms>(terms, k), negative);
     return pack_codes<kBits, kTerms, k - 1>(planes, thresholds, terms, negative);
   }
 }
@@ -155,7 +170,7 @@ SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
   }
 }
 
-// What does not change within a call.
+// What does not change within a call. Runs of rows hold a copy, as no store makes the compiler read that again.
 template <class Rows>
 struct Call {
   const SpmmArgs& args;
@@ -167,11 +182,13 @@ struct Call {
   const int32_t* place_rows;  // row of each place, or null
   int64_t last;               // first byte of the last register of a row
   __m256i valid;              // bits of that register that are codes
+  const uint8_t* terms[2];
+  int64_t term_strides[2];
+  uint8_t* first_out;
+  int64_t out_stride;
 
-  const uint8_t* term(int t, int64_t row) const {
-    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
-  }
-  uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
+  const uint8_t* term(int t, int64_t row) const { return terms[t] + row * term_strides[t]; }
+  uint8_t* out(int64_t row) const { return first_out + row * out_stride; }
   int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
   int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   template <int kBits>
@@ -183,7 +200,7 @@ struct Call {
     for (const int64_t end = place + count; place < end; ++place) other(args, row_at(place), row_at(place) + 1);
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
-    if (byte < e.out_stride) std::memset(out(row) + byte, 0, static_cast<size_t>(e.out_stride - byte));
+    if (byte < out_stride) std::memset(out(row) + byte, 0, static_cast<size_t>(out_stride - byte));
   }
   // Places from `place` on that have its length, at most up to `end`.
   SMOOTHBIT_INLINE int64_t run(int64_t place, int64_t end) const {
@@ -213,8 +230,8 @@ struct Call {
 };
 
 // One row, register by register.
-template <int kBits, int kTerms, int kRest, class Rows>
-SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds<kBits>& thresholds, int64_t place) {
+template <int kBits, int kTerms, int kRest, class Rows, class Thresholds>
+SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds& thresholds, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
   OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
@@ -234,9 +251,9 @@ SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds<kBits>
 }
 
 // The rows at `place` and `place + 1`, of 16 bytes.
-template <int kBits, int kTerms, class AnySums, class Rows>
-SMOOTHBIT_INLINE void finish_pair(const Call<Rows>& call, const AnySums& sums,
-                                  const Thresholds<kBits>& thresholds, int64_t place) {
+template <int kBits, int kTerms, class AnySums, class Rows, class Thresholds>
+SMOOTHBIT_INLINE void finish_pair(const Call<Rows>& call, const AnySums& sums, const Thresholds& thresholds,
+                                  int64_t place) {
   const int64_t row = call.row_at(place), next = call.row_at(place + 1);
   __m256i planes[8 / kBits], terms[2];
   sums.split(planes);
@@ -249,9 +266,10 @@ SMOOTHBIT_INLINE void finish_pair(const Call<Rows>& call, const AnySums& sums,
 }
 
 template <int kBits, int kTerms, bool kIsWide, int kRest, class Rows>
-__attribute__((noinline)) void run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place,
+__attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, const ThresholdTable& table, int64_t place,
                                            int64_t end) {
-  const Thresholds<kBits> thresholds(table, table);
+  const Call<Rows> call = shared;
+  const OneTable<kBits> thresholds(table);
   if constexpr (kIsWide) {
     for (; place < end; ++place) finish_row<kBits, kTerms, kRest>(call, thresholds, place);
   } else {
@@ -316,7 +334,7 @@ void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t e
       continue;
     }
     if constexpr (kIsWide) {
-      finish_row<kBits, kTerms, 0>(call, Thresholds<kBits>(*table, *table), place);
+      finish_row<kBits, kTerms, 0>(call, OneTable<kBits>(*table), place);
     } else {
       const ThresholdTable* next = call.template table<kBits>(place + 1);
       if (next) any_pair<kBits, kTerms>(call, *table, *next, place);
@@ -342,8 +360,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& 
               const int32_t* place_rows, int64_t begin, int64_t end) {
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
-  const Call<Rows> call{args, args.epilogue, *args.epilogue.thresholds, ThresholdCache::max_length(kBits),
-                        rows, indptr, place_rows, last, valid_bits(row_bits, last, is_wide)};
+  const Epilogue& e = args.epilogue;
+  const auto data = [&e](int t) { return static_cast<const uint8_t*>(e.terms[t].data); };
+  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_length(kBits), rows, indptr, place_rows, last,
+                        valid_bits(row_bits, last, is_wide), {data(0), data(1)}, {e.terms[0].stride, e.terms[1].stride},
+                        static_cast<uint8_t*>(e.out), e.out_stride};
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
     if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);
