@@ -62,41 +62,55 @@ class SimpleLawAvx512 {
     return r;
   }
 
-  // What is stored or quantized. Of each lane of `term_codes` the lowest kBits count.
-  template <bool kHasTerm>
-  SMOOTHBIT_INLINE __m512 output(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
-    __m512 y = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16), col_scale_);
-    if (has_row_term_) y = _mm512_add_ps(y, r.row_term);
-    if (has_row_scale_) y = _mm512_mul_ps(y, r.row_scale);
-    if (has_col_bias_) y = _mm512_add_ps(y, col_bias_);
-    if constexpr (kHasTerm) {
-      if constexpr (kBits <= 4)
-        y = _mm512_add_ps(y, _mm512_permutexvar_ps(term_codes, r.values));
-      else
-        y = _mm512_add_ps(y, value(_mm512_and_si512(term_codes, _mm512_set1_epi32((1 << kBits) - 1)), r.term_scale));
+  // What is stored or quantized, of kCount vectors, all at the same operation before any is at the next: one after the
+  // other, they wait for themselves. Of each lane of `term_codes` the lowest kBits count.
+  template <bool kHasTerm, int kCount>
+  SMOOTHBIT_INLINE void outputs(const Row& r, const __m512i* sums_i32x16, const __m512i* term_codes, __m512* y) const {
+    const auto each = [](const auto& operation) {
+      for (int v = 0; v < kCount; ++v) operation(v);
+    };
+    each([&](int v) { y[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16[v]), col_scale_); });
+    if (has_row_term_) each([&](int v) { y[v] = _mm512_add_ps(y[v], r.row_term); });
+    if (has_row_scale_) each([&](int v) { y[v] = _mm512_mul_ps(y[v], r.row_scale); });
+    if (has_col_bias_) each([&](int v) { y[v] = _mm512_add_ps(y[v], col_bias_); });
+    if constexpr (kHasTerm && kBits <= 4) {
+      each([&](int v) { y[v] = _mm512_add_ps(y[v], _mm512_permutexvar_ps(term_codes[v], r.values)); });
+    } else if constexpr (kHasTerm) {
+      const __m512i mask = _mm512_set1_epi32((1 << kBits) - 1);
+      __m512 term[kCount];
+      each([&](int v) { term[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_and_si512(term_codes[v], mask)), step_); });
+      each([&](int v) { term[v] = _mm512_add_ps(term[v], offset_); });
+      each([&](int v) { y[v] = _mm512_add_ps(y[v], _mm512_mul_ps(term[v], r.term_scale)); });
     }
-    return has_relu_ ? _mm512_max_ps(y, _mm512_setzero_ps()) : y;
+    if (has_relu_) each([&](int v) { y[v] = _mm512_max_ps(y[v], _mm512_setzero_ps()); });
   }
 
   // The output codes, less the zero point.
-  template <bool kHasTerm>
-  SMOOTHBIT_INLINE __m512i code(const Row& r, __m512i sums_i32x16, __m512i term_codes) const {
-    return quantize(output<kHasTerm>(r, sums_i32x16, term_codes));
+  template <bool kHasTerm, int kCount>
+  SMOOTHBIT_INLINE void codes(const Row& r, const __m512i* sums_i32x16, const __m512i* term_codes, __m512i* codes) const {
+    __m512 y[kCount];
+    outputs<kHasTerm, kCount>(r, sums_i32x16, term_codes, y);
+    quantize<kCount>(y, codes);
   }
 
   // The same of float32 values of a term and the factor of their row, without a sum.
   SMOOTHBIT_INLINE __m512i code_of_values(__m512 values, __m512 row_scale) const {
-    const __m512 y = _mm512_mul_ps(_mm512_mul_ps(values, step_), row_scale);
-    return quantize(has_relu_ ? _mm512_max_ps(y, _mm512_setzero_ps()) : y);
+    __m512 y = _mm512_mul_ps(_mm512_mul_ps(values, step_), row_scale);
+    if (has_relu_) y = _mm512_max_ps(y, _mm512_setzero_ps());
+    __m512i code;
+    quantize<1>(&y, &code);
+    return code;
   }
 
  private:
-  SMOOTHBIT_INLINE __m512i quantize(__m512 y) const {
-    y = _mm512_mul_ps(y, inv_scale_);
-    if (has_phase_) y = _mm512_add_ps(y, phase_);
+  template <int kCount>
+  SMOOTHBIT_INLINE void quantize(__m512* y, __m512i* codes) const {
+    for (int v = 0; v < kCount; ++v) y[v] = _mm512_mul_ps(y[v], inv_scale_);
+    for (int v = 0; has_phase_ && v < kCount; ++v) y[v] = _mm512_add_ps(y[v], phase_);
     // In this order of operands the minimum keeps NaN, which is converted to the least integer, as what is below all
     // integers is: code 0.
-    return _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_min_ps(high_, y)), low_);
+    for (int v = 0; v < kCount; ++v)
+      codes[v] = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_min_ps(high_, y[v])), low_);
   }
   static __m512 first(const Epilogue& e, const float* values, float other) {
     return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);
@@ -158,7 +172,10 @@ SMOOTHBIT_INLINE int64_t finish_simple_avx512(const Epilogue& e, const SimpleLaw
                                               const int32_t* sums, float row_term) {
   const auto constants = law.template row<false>(row, row_term);
   return store_simple_avx512<kBits>(e, row, [&](int64_t c) {
-    return law.template code<false>(constants, _mm512_loadu_si512(sums + c), _mm512_setzero_si512());
+    const __m512i sums_i32x16 = _mm512_loadu_si512(sums + c);
+    __m512i code;
+    law.template codes<false, 1>(constants, &sums_i32x16, nullptr, &code);
+    return code;
   });
 }
 

@@ -18,6 +18,7 @@ class FloatRow {
   static constexpr int kWidth = kBits == 8 ? 16 : 8;  // bits of a field
   static constexpr int kFields = 32 / kWidth;
   static constexpr int kVectors = kTotals<kBits, kParts> * kFields;
+  static constexpr int kTogether = kVectors < 4 ? kVectors : 4;
 
   // Sums of `total` as int32, vector after vector.
   template <int v = 0>
@@ -42,9 +43,11 @@ class FloatRow {
   template <bool kHasTerm, int v = 0>
   static SMOOTHBIT_INLINE __m512i pack(const Law& law, const typename Law::Row& row, const __m512i sums[kVectors],
                                        __m512i codes, __m512i packed) {
-    const __m512i code = law.template code<kHasTerm>(row, sums[v], shift_right<v>(codes));
-    packed = _mm512_add_epi32(packed, shift_left<v>(code));
-    if constexpr (v + 1 < kVectors) return pack<kHasTerm, v + 1>(law, row, sums, codes, packed);
+    __m512i terms[kTogether], results[kTogether];
+    shift_right_each<v>(codes, terms);
+    law.template codes<kHasTerm, kTogether>(row, sums + v, terms, results);
+    packed = _mm512_add_epi32(packed, shift_left_sum<v>(results));
+    if constexpr (v + kTogether < kVectors) return pack<kHasTerm, v + kTogether>(law, row, sums, codes, packed);
     else return packed;
   }
 
@@ -65,6 +68,18 @@ class FloatRow {
   template <int v>
   static SMOOTHBIT_INLINE __m512i shift_left(__m512i x) {
     return kParts == 1 ? _mm512_slli_epi32(x, kFirst<v>) : _mm512_sllv_epi32(x, part_shifts<v>());
+  }
+  // Of kTogether vectors, the first of which is v.
+  template <int v, int i = 0>
+  static SMOOTHBIT_INLINE void shift_right_each(__m512i x, __m512i* each) {
+    each[i] = shift_right<v + i>(x);
+    if constexpr (i + 1 < kTogether) shift_right_each<v, i + 1>(x, each);
+  }
+  template <int v, int i = 0>
+  static SMOOTHBIT_INLINE __m512i shift_left_sum(const __m512i* each) {
+    const __m512i x = shift_left<v + i>(each[i]);
+    if constexpr (i + 1 < kTogether) return _mm512_add_epi32(x, shift_left_sum<v, i + 1>(each));
+    else return x;
   }
 };
 
@@ -158,6 +173,7 @@ struct FloatOutput {
   using Row = typename SimpleLawAvx512<kBits>::Row;
   using Order = Channels<kBits, Rows::kParts>;
   static constexpr int kVectors = Order::kVectors;
+  static constexpr int kTogether = FloatRow<kBits, Rows::kParts>::kTogether;
   const Call<kBits, Rows>& call;
   Order channels;
   bool is_streamed;  // stored past the caches, which the values would only fill
@@ -168,16 +184,22 @@ struct FloatOutput {
     float* out = call.e.out_floats(row) + first;
     const uint8_t* codes = kHasTerm ? call.term(0, row) + byte : nullptr;
     const __m512 factor = _mm512_set1_ps(call.e.output_row_scale ? call.e.output_row_scale[row] : 1.0f);
-    for (int v = 0; v < kVectors && 16 * v < count; ++v) {
-      const __m512i code = kHasTerm ? channels.codes(codes + 2 * kBits * v) : _mm512_setzero_si512();
-      const __m512 y = _mm512_mul_ps(call.law.template output<kHasTerm>(constants, sums[v], code), factor);
-      if (is_streamed)
-        _mm512_stream_ps(out + 16 * v, y);
-      else if (count - 16 * v >= 16)
-        _mm512_storeu_ps(out + 16 * v, y);
-      else
-        _mm512_mask_storeu_ps(out + 16 * v, static_cast<__mmask16>((1u << (count - 16 * v)) - 1), y);
+    for (int first_v = 0; first_v < kVectors && 16 * first_v < count; first_v += kTogether) {
+      __m512i terms[kTogether];
+      __m512 y[kTogether];
+      for (int i = 0; kHasTerm && i < kTogether; ++i) terms[i] = channels.codes(codes + 2 * kBits * (first_v + i));
+      call.law.template outputs<kHasTerm, kTogether>(constants, sums + first_v, terms, y);
+      for (int i = 0; i < kTogether; ++i) store(out, first_v + i, count, _mm512_mul_ps(y[i], factor));
     }
+  }
+  // The values of vector v, of which the row has `count` in all.
+  SMOOTHBIT_INLINE void store(float* out, int v, int64_t count, __m512 y) const {
+    if (is_streamed && count > 16 * v)
+      _mm512_stream_ps(out + 16 * v, y);
+    else if (count - 16 * v >= 16)
+      _mm512_storeu_ps(out + 16 * v, y);
+    else if (count > 16 * v)
+      _mm512_mask_storeu_ps(out + 16 * v, static_cast<__mmask16>((1u << (count - 16 * v)) - 1), y);
   }
   SMOOTHBIT_INLINE void end(int64_t) const {}
 };
