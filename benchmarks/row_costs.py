@@ -52,7 +52,8 @@ def main() -> None:
     for size in tables:
         rows = [1e6 * timings[f"{size} KiB, {length}"].median_ms / num_nodes for length in lengths]
         further = [(b - a) / (m - n) for a, b, n, m in zip(rows, rows[1:], lengths, lengths[1:], strict=False)]
-        print(f"{size:6d} KiB  rows", *(f"{row:6.2f}" for row in rows), "  entries", *(f"{each:5.2f}" for each in further))
+        costs = [f"{cost:6.2f}" for cost in rows + further]
+        print(f"{size:6d} KiB  rows", *costs[: len(rows)], "  entries", *costs[len(rows) :])
 
 
 if __name__ == "__main__":

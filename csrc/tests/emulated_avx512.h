@@ -91,11 +91,15 @@ inline __m512i _mm512_shuffle_i64x2(__m512i a, __m512i b, int parts) {
   return result.value();
 }
 
-// Rounds half to even, as the default mode of MXCSR does; callers stay within int32.
+// Rounds half to even, as the default mode of MXCSR does; NaN and what int32 has not become the least integer.
 inline __m512i _mm512_cvtps_epi32(__m512 a) {
   const emulated::Lanes<float, __m512> source(a);
   emulated::Lanes<int32_t, __m512i> result;
-  for (int i = 0; i < 16; ++i) result.lane[i] = static_cast<int32_t>(std::nearbyint(source.lane[i]));
+  for (int i = 0; i < 16; ++i) {
+    const float rounded = std::nearbyint(source.lane[i]);
+    const bool fits = rounded >= -0x1p31f && rounded < 0x1p31f;
+    result.lane[i] = fits ? static_cast<int32_t>(rounded) : INT32_MIN;
+  }
   return result.value();
 }
 inline __m128i _mm512_cvtepi32_epi8(__m512i a) { return emulated::convert<int8_t, __m128i, int32_t>(a); }
@@ -111,11 +115,12 @@ inline __m512i _mm512_zextsi256_si512(__m256i a) {
   return result.value();
 }
 
-inline __m512 _mm512_i32gather_ps(__m512i places, const void* from, int scale) {
+inline __m512 _mm512_mask_i32gather_ps(__m512 others, __mmask16 mask, __m512i places, const void* from, int scale) {
   const emulated::Lanes<int32_t, __m512i> place(places);
-  emulated::Lanes<float, __m512> result;
+  emulated::Lanes<float, __m512> result(others);
   for (int i = 0; i < 16; ++i)
-    std::memcpy(&result.lane[i], static_cast<const char*>(from) + int64_t{place.lane[i]} * scale, sizeof(float));
+    if (mask >> i & 1)
+      std::memcpy(&result.lane[i], static_cast<const char*>(from) + int64_t{place.lane[i]} * scale, sizeof(float));
   return result.value();
 }
 
@@ -128,8 +133,14 @@ inline __m256i _mm256_maskz_loadu_epi8(__mmask32 mask, const void* from) {
 inline __m512i _mm512_maskz_loadu_epi8(__mmask64 mask, const void* from) {
   return emulated::masked_load<int8_t, __m512i>(mask, from);
 }
+inline __m512i _mm512_maskz_loadu_epi32(__mmask16 mask, const void* from) {
+  return emulated::masked_load<int32_t, __m512i>(mask, from);
+}
 inline __m512 _mm512_maskz_loadu_ps(__mmask16 mask, const void* from) {
   return emulated::masked_load<float, __m512>(mask, from);
+}
+inline __m512 _mm512_mask_loadu_ps(__m512 others, __mmask16 mask, const void* from) {
+  return _mm512_mask_mov_ps(others, mask, _mm512_maskz_loadu_ps(mask, from));
 }
 inline void _mm_mask_storeu_epi8(void* to, __mmask16 mask, __m128i value) {
   emulated::masked_store<int8_t>(to, mask, value);

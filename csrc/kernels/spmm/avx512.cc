@@ -1,4 +1,5 @@
-// spmm, AVX-512 with VBMI, of 2-, 4- and 8-bit rows whose channels share one law; all else takes the AVX2 kernel.
+// spmm, AVX-512 with VBMI, of rows whose channels share one law; all else takes the AVX2 kernel. Rows of 1 bit:
+// bits_avx512.h.
 //
 // A register of 64 bytes holds kParts rows of 16, 32 or 64 bytes:
 //
@@ -14,10 +15,12 @@
 #if defined(__x86_64__)
 #include <algorithm>
 
+#include "bits_avx512.h"
 #include "float_avx512.h"
 #include "smoothbit/isa.h"
 
 namespace smoothbit {
+void spmm_u1_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 void spmm_u2_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 void spmm_u4_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 void spmm_u8_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
@@ -192,15 +195,6 @@ bool is_streamed(const Epilogue& e, int64_t num_rows) {
          reinterpret_cast<uintptr_t>(e.out) % 64 == 0;
 }
 
-// `other` would take the schedule for the sequence of what it is asked for, which are rows.
-template <int kBits, class Rows>
-__attribute__((noinline)) void other_kernel(const Call<kBits, Rows>& call, SpmmKernel other,
-                                            int64_t place, int64_t end) {
-  SpmmArgs args = call.args;
-  args.schedule = {};
-  for (; place < end; ++place) other(args, call.row_at(place), call.row_at(place) + 1);
-}
-
 // Finishes places without a table.
 template <int kBits, bool kHasTerm, class Rows>
 SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place,
@@ -208,7 +202,7 @@ SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other
   if (call.e.is_simple)
     float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, Rows>{call}, place, end);
   else
-    other_kernel(call, other, place, end);
+    call.other_rows(other, place, end);
 }
 
 // Finishes places one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is
@@ -234,7 +228,7 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, i
   }
 }
 
-template <int kBits, int kTerms, class Rows>
+template <int kTerms, int kBits, class Rows>
 void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   constexpr int kParts = Rows::kParts;
   if (!call.e.output.num_bits) {
@@ -272,6 +266,11 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   }
 }
 
+template <int kTerms, class Rows>
+void all_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
+  bit_rows<kTerms>(call, other, place, end);
+}
+
 // Bits of the register from byte `begin` on that are codes of a row, the same in all parts.
 template <int kParts>
 __m512i valid_bits(int64_t row_bits, int64_t begin) {
@@ -288,6 +287,12 @@ bool has_tables(const Epilogue& e) {
   return e.thresholds && ThresholdCache::fits(e, kBits);
 }
 
+template <int kBits, int kParts>
+__m512i packed_zero_points(const Law& law) {
+  if constexpr (kBits == 1) return _mm512_setzero_si512();
+  else return FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0);
+}
+
 // Finishes the places [begin, end); `indptr` and the entries of `rows` are of places, `place_rows` their rows or null.
 template <int kBits, class Rows>
 void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const int64_t* indptr, const int32_t* place_rows,
@@ -295,18 +300,16 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
   constexpr int kParts = Rows::kParts;
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = (row_bits - 1) / 512 * 64;
-  const Law& law = args.epilogue.output;
   const Call<kBits, Rows> call{
       args, args.epilogue, indptr, place_rows, begin, end, has_tables<kBits>(args.epilogue), last,
-      valid_bits<kParts>(row_bits, last),
-      FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0), rows,
+      valid_bits<kParts>(row_bits, last), packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
   call.prefetch_first_places();
   switch (args.epilogue.num_terms) {
-    case 0: return all_rows<kBits, 0>(call, other, begin, end);
-    case 1: return all_rows<kBits, 1>(call, other, begin, end);
+    case 0: return all_rows<0>(call, other, begin, end);
+    case 1: return all_rows<1>(call, other, begin, end);
     default:
-      if constexpr (kBits == 2) all_rows<kBits, 2>(call, other, begin, end);
+      if constexpr (kBits == 2) all_rows<2>(call, other, begin, end);
   }
 }
 
@@ -349,8 +352,8 @@ bool has_simple_values(const Epilogue& e) {
 template <int kBits>
 bool fits(const SpmmArgs& args, int64_t needed) {
   const Epilogue& e = args.epilogue;
-  const bool is_float = has_simple_values<kBits>(e) && (kBits > 2 || needed < 64);
-  const bool is_packed = has_tables<kBits>(e) || (e.is_simple && e.output.num_bits == kBits);
+  const bool is_float = kBits > 1 && has_simple_values<kBits>(e) && (kBits > 2 || needed < 64);
+  const bool is_packed = has_tables<kBits>(e) || (kBits > 1 && e.is_simple && e.output.num_bits == kBits);
   if (args.weights || !(is_float || is_packed) || e.num_terms > (kBits == 2 ? 2 : 1)) return false;
   bool is_whole = args.source_stride >= needed && (is_float || e.out_stride >= needed);
   if (needed < 64) is_whole = is_whole && args.source_stride == needed;
@@ -366,13 +369,16 @@ void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t 
   if (args.epilogue.num_channels > 16 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
     if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
     if (needed == 32) return run<kBits, 2>(args, other, begin, end);
-    if constexpr (kBits == 2) return run<kBits, 4>(args, other, begin, end);
+    if constexpr (kBits <= 2) return run<kBits, 4>(args, other, begin, end);
   }
   other(args, begin, end);
 }
 
 }  // namespace
 
+void spmm_u1_avx512(const SpmmArgs& args, int64_t begin, int64_t end) {
+  spmm_avx512<1>(args, spmm_u1_avx2, begin, end);
+}
 void spmm_u2_avx512(const SpmmArgs& args, int64_t begin, int64_t end) {
   spmm_avx512<2>(args, spmm_u2_avx2, begin, end);
 }

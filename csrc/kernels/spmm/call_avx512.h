@@ -79,6 +79,12 @@ struct Call {
     const int64_t end = (kParts > 1 ? 0 : last) + kPartBytes<kParts>;
     if (end < e.out_stride) std::memset(out(row) + end, 0, static_cast<size_t>(e.out_stride - end));
   }
+  // `other` would take the schedule for the sequence of what it is asked for, which are rows.
+  __attribute__((noinline)) void other_rows(SpmmKernel other, int64_t place, int64_t end) const {
+    SpmmArgs of_rows = args;
+    of_rows.schedule = {};
+    for (; place < end; ++place) other(of_rows, row_at(place), row_at(place) + 1);
+  }
   // Whether places place .. place + kParts - 1 are all as long, from 1 to `most` entries.
   SMOOTHBIT_INLINE bool has_equal_lengths(int64_t place, int64_t most) const {
     const int64_t first = length(place);

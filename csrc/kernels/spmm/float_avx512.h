@@ -78,8 +78,12 @@ class FloatRow {
   template <int v, int i = 0>
   static SMOOTHBIT_INLINE __m512i shift_left_sum(const __m512i* each) {
     const __m512i x = shift_left<v + i>(each[i]);
-    if constexpr (i + 1 < kTogether) return _mm512_add_epi32(x, shift_left_sum<v, i + 1>(each));
-    else return x;
+    if constexpr (i + 1 == kTogether) {
+      return x;
+    } else {
+      const __m512i others = shift_left_sum<v, i + 1>(each);
+      return _mm512_add_epi32(x, others);
+    }
   }
 };
 

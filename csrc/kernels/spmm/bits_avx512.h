@@ -1,0 +1,183 @@
+// Rows of 1 bit that have a table of thresholds, AVX-512.
+//
+// Sums are never numbers: bit i of the sums of 512 channels is one register, a slice, and entries are counted by
+// carry-save addition. Three slices of one weight become two by two operations:
+//
+//     a + b + c = parity(a, b, c) + 2 majority(a, b, c)
+//
+// so that four entries take six operations for their ones, twos and fours, and one for each weight above. A sum has a
+// threshold (epilogue/thresholds.h), whose bits are the same for all channels: from the lowest bit up,
+//
+//     sum >= T   is   sum_i and (what the lower bits say)   where bit i of T is 1
+//                     sum_i or  (what the lower bits say)   where it is 0
+//
+// which is one majority for each bit. The result is a row of packed codes, in the order of the channels.
+//
+// The slices of kParts entries of one row, which share a register, are added up afterwards.
+#pragma once
+
+#include <type_traits>
+
+#include "call_avx512.h"
+
+SMOOTHBIT_BEGIN_AVX512_VBMI
+namespace smoothbit {
+namespace {
+
+SMOOTHBIT_INLINE __m512i parity(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+SMOOTHBIT_INLINE __m512i majority(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0xe8); }
+
+// A row of slices has no planes.
+template <int kParts>
+struct Parts<1, kParts> {};
+
+// Sums below 2^kSlices, one for each bit of a register.
+template <int kSlices>
+struct Slices {
+  __m512i slice[kSlices];
+
+  SMOOTHBIT_INLINE void start(__m512i x) {
+    slice[0] = x;
+    for (int i = 1; i < kSlices; ++i) slice[i] = _mm512_setzero_si512();
+  }
+  // Adds one register of weight 2^kFrom.
+  template <int kFrom>
+  SMOOTHBIT_INLINE void carry(__m512i x) {
+    for (int i = kFrom; i < kSlices; ++i) {
+      const __m512i next = _mm512_and_si512(slice[i], x);
+      slice[i] = _mm512_xor_si512(slice[i], x);
+      x = next;
+    }
+  }
+  // Adds two registers of weight 2^kAt, and returns what is carried.
+  template <int kAt>
+  SMOOTHBIT_INLINE __m512i add_two(__m512i a, __m512i b) {
+    const __m512i carried = majority(slice[kAt], a, b);
+    slice[kAt] = parity(slice[kAt], a, b);
+    return carried;
+  }
+  template <class List>
+  SMOOTHBIT_INLINE void add(const List& list) {
+    start(list.first());
+    int64_t i = 1;
+    for (; i + 4 <= list.count; i += 4) {
+      const __m512i low = add_two<0>(list.x(i), list.x(i + 1)), high = add_two<0>(list.x(i + 2), list.x(i + 3));
+      carry<2>(add_two<1>(low, high));
+    }
+    for (; i < list.count; ++i) carry<0>(list.x(i));
+  }
+  // Adds what part p ^ kDistance has to part p.
+  template <int kDistance>
+  SMOOTHBIT_INLINE void join() {
+    __m512i carried = _mm512_setzero_si512();
+    for (int i = 0; i < kSlices; ++i) {
+      const __m512i other = _mm512_shuffle_i64x2(slice[i], slice[i], kDistance == 2 ? 0x4e : 0xb1);
+      const __m512i sum = parity(slice[i], other, carried);
+      carried = majority(slice[i], other, carried);
+      slice[i] = sum;
+    }
+  }
+};
+
+// The threshold of a table for each code of a term, bit by bit: all ones where the bit is 0.
+template <int kSlices, int kTerms>
+struct Bounds {
+  __m512i is_zero[1 + kTerms][kSlices];
+
+  SMOOTHBIT_INLINE explicit Bounds(const ThresholdTable& table) {
+    for (int code = 0; code <= kTerms; ++code) {
+      const int threshold = table.at[code] + ThresholdTable::kBias + 1;
+      for (int i = 0; i < kSlices; ++i) is_zero[code][i] = _mm512_set1_epi32((threshold >> i & 1) - 1);
+    }
+  }
+  SMOOTHBIT_INLINE __m512i reached(const Slices<kSlices>& sums, int code) const {
+    __m512i reached = bytes_avx512(-1);
+    for (int i = 0; i < kSlices; ++i) reached = majority(sums.slice[i], reached, is_zero[code][i]);
+    return reached;
+  }
+  // Packed output codes; `terms` are packed codes.
+  SMOOTHBIT_INLINE __m512i codes(const Slices<kSlices>& sums, __m512i terms) const {
+    constexpr int kSelect = 0xca;  // bits of the second where the first has them, else of the third
+    const __m512i zero = reached(sums, 0);
+    if constexpr (kTerms == 0) return zero;
+    else return _mm512_ternarylogic_epi32(terms, reached(sums, kTerms), zero, kSelect);
+  }
+};
+
+// Places [place, end), at least kParts, of one length. The last ones share their register with some that are done before.
+template <int kSlices, int kTerms, class Rows>
+__attribute__((noinline)) void bit_neighbours(const Call<1, Rows>& call, const ThresholdTable& table, int64_t place,
+                                              int64_t end) {
+  constexpr int kParts = Rows::kParts;
+  const Bounds<kSlices, kTerms> bounds(table);
+  const Places<kTerms, Rows> places(call);
+  Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
+  while (place < end) {
+    if (place + kParts > end) {
+      place = end - kParts;
+      list.begin = call.indptr[place];
+    }
+    places.prefetch(call, place);
+    Slices<kSlices> sums;
+    sums.add(list);
+    places.store(place, bounds.codes(sums, kTerms ? places.terms_of(0, place) : _mm512_setzero_si512()));
+    place += kParts;
+    list.begin += kParts * list.count;
+  }
+}
+
+// One row.
+template <int kSlices, int kTerms, class Rows>
+__attribute__((noinline)) void bit_row(const Call<1, Rows>& call, const ThresholdTable& table, int64_t place) {
+  constexpr int kParts = Rows::kParts;
+  const int64_t row = call.row_at(place);
+  const Bounds<kSlices, kTerms> bounds(table);
+  call.prefetch_next_block(place);
+  for (int64_t byte = 0;; byte += 64) {
+    const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
+    Slices<kSlices> sums;
+    sums.add(OneRow<Rows>(rows, call.indptr[place], call.indptr[place + 1]));
+    if constexpr (kParts == 4) sums.template join<1>();
+    if constexpr (kParts >= 2) sums.template join<2>();
+    const __m512i terms = kTerms ? repeat_row<kParts>(call.term(0, row) + byte) : _mm512_setzero_si512();
+    store_union<kParts>(call.out(row) + byte, bounds.codes(sums, terms), call.valid_at(byte));
+    if (kParts > 1 || byte == call.last) break;
+  }
+  call.clear_after(row);
+}
+
+// Calls act(slices of sums of `length` entries, which are less than a threshold that none reaches).
+template <class Act>
+SMOOTHBIT_INLINE void with_slices(int64_t length, const Act& act) {
+  if (length < 7) return act(std::integral_constant<int, 3>());
+  if (length < 15) return act(std::integral_constant<int, 4>());
+  if (length < 31) return act(std::integral_constant<int, 5>());
+  if (length < 63) return act(std::integral_constant<int, 6>());
+  act(std::integral_constant<int, 8>());
+}
+
+template <int kTerms, class Rows>
+void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
+  while (place < end) {
+    const int64_t row = call.row_at(place), length = call.length(place);
+    const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(1);
+    const ThresholdTable* table = may_have_table ? call.e.thresholds->find(call.e, row, length) : nullptr;
+    if (!table) {
+      call.other_rows(other, place, place + 1);
+      ++place;
+      continue;
+    }
+    const int64_t run = call.last == 0 ? call.run(place, end) : 1;
+    const bool is_run = run >= Rows::kParts && run > 1 && call.has_factors(*table, place, place + run);
+    with_slices(length, [&](auto slices) {
+      constexpr int kSlices = decltype(slices)::value;
+      if (is_run) bit_neighbours<kSlices, kTerms>(call, *table, place, place + run);
+      else bit_row<kSlices, kTerms>(call, *table, place);
+    });
+    place += is_run ? run : 1;
+  }
+}
+
+}  // namespace
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
