@@ -61,11 +61,6 @@ class QuantLinear(nn.Module):
 
     def forward(self, x: Tensor | Inputs) -> Tensor:
         """Return Y [N, F_out]."""
-        y = self.product(x)
-        return torch.as_tensor(self.output_quantizer(y.relu() if self.has_relu else y))
-
-    def product(self, x: Tensor | Inputs) -> Tensor:
-        """Return X Q_w(W) + bias [N, F_out]."""
         weight = self.weight_quantizer(self.weight)
         if isinstance(x, Tensor):
             y = x @ weight
@@ -74,7 +69,8 @@ class QuantLinear(nn.Module):
         else:
             y = x.pattern.matmul(x.values, weight)
             y = y if x.row_scale is None else y * x.row_scale
-        return torch.as_tensor(y if self.bias is None else y + self.bias)
+        y = y if self.bias is None else y + self.bias
+        return torch.as_tensor(self.output_quantizer(y.relu() if self.has_relu else y))
 
     def to_op(self, source: int) -> LinearOp:
         """Return the operation of the engine that reads value `source`."""
@@ -118,7 +114,7 @@ class IdentityMapping(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return Y [N, F]."""
-        y = (1.0 - self.strength) * x + self.strength * self.linear.product(x)
+        y = (1.0 - self.strength) * x + self.strength * self.linear(x)
         return torch.as_tensor(self.output_quantizer(y.relu()))
 
     def to_ops(self, source: int) -> tuple[LinearOp, CombineOp]:
