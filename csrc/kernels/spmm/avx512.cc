@@ -150,29 +150,7 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
   for (int64_t i = 0; i < count; ++i) call.clear_after(call.row_at(place + i));
 }
 
-// Places [place, end), at least kParts, of one length, rows of one register. The last ones share their register with
-// some that are done before.
-template <int kBits, int kTerms, class Rows, class Codes>
-__attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
-                                          const Codes& codes) {
-  constexpr int kParts = Rows::kParts;
-  const Places<kTerms, Rows> places(call);
-  Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
-  for (;;) {
-    places.prefetch(call, place);
-    __m512i terms[2];
-    for (int t = 0; t < kTerms; ++t) terms[t] = places.terms_of(t, place);
-    places.store(place, codes(list, terms));
-    place += kParts;
-    list.begin += kParts * list.count;
-    if (place + kParts <= end) continue;
-    if (place == end) break;
-    place = end - kParts;
-    list.begin = call.indptr[place];
-  }
-}
-
-// The same by the table of their length, in the quickest way.
+// Places [place, end), at least kParts, of one length, by the table of that length, in the quickest way.
 template <int kBits, int kTerms, class Rows>
 SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const ThresholdTable& table,
                                     int64_t place, int64_t end) {
@@ -246,9 +224,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
       place = has_runs ? search_single<kBits, kTerms, true>(call, place, end)
                        : search_single<kBits, kTerms, false>(call, place, end);
       if (place == end) return;
-      const int64_t row = call.row_at(place), length = call.length(place);
-      const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(kBits);
-      const ThresholdTable* table = may_have_table ? call.e.thresholds->find(call.e, row, length) : nullptr;
+      const ThresholdTable* table = call.table(place);
       if (!table) {
         other_rows<kBits, (kTerms > 0)>(call, other, place, place + 1);
         ++place;

@@ -104,27 +104,17 @@ struct Bounds {
   }
 };
 
-// Places [place, end), at least kParts, of one length. The last ones share their register with some that are done before.
-template <int kSlices, int kTerms, class Rows>
-__attribute__((noinline)) void bit_neighbours(const Call<1, Rows>& call, const ThresholdTable& table, int64_t place,
-                                              int64_t end) {
-  constexpr int kParts = Rows::kParts;
-  const Bounds<kSlices, kTerms> bounds(table);
-  const Places<kTerms, Rows> places(call);
-  Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
-  while (place < end) {
-    if (place + kParts > end) {
-      place = end - kParts;
-      list.begin = call.indptr[place];
-    }
-    places.prefetch(call, place);
+// What becomes of the entries of neighbours and the codes of their terms.
+template <int kSlices, int kTerms>
+struct CountBits {
+  const Bounds<kSlices, kTerms> bounds;
+  template <class List>
+  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
     Slices<kSlices> sums;
     sums.add(list);
-    places.store(place, bounds.codes(sums, kTerms ? places.terms_of(0, place) : _mm512_setzero_si512()));
-    place += kParts;
-    list.begin += kParts * list.count;
+    return bounds.codes(sums, kTerms ? terms[0] : _mm512_setzero_si512());
   }
-}
+};
 
 // One row.
 template <int kSlices, int kTerms, class Rows>
@@ -159,9 +149,7 @@ SMOOTHBIT_INLINE void with_slices(int64_t length, const Act& act) {
 template <int kTerms, class Rows>
 void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   while (place < end) {
-    const int64_t row = call.row_at(place), length = call.length(place);
-    const bool may_have_table = length > 0 && length <= ThresholdCache::max_length(1);
-    const ThresholdTable* table = may_have_table ? call.e.thresholds->find(call.e, row, length) : nullptr;
+    const ThresholdTable* table = call.table(place);
     if (!table) {
       call.other_rows(other, place, place + 1);
       ++place;
@@ -169,9 +157,9 @@ void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
     }
     const int64_t run = call.last == 0 ? call.run(place, end) : 1;
     const bool is_run = run >= Rows::kParts && run > 1 && call.has_factors(*table, place, place + run);
-    with_slices(length, [&](auto slices) {
+    with_slices(call.length(place), [&](auto slices) {
       constexpr int kSlices = decltype(slices)::value;
-      if (is_run) bit_neighbours<kSlices, kTerms>(call, *table, place, place + run);
+      if (is_run) neighbours<1, kTerms>(call, place, place + run, CountBits<kSlices, kTerms>{Bounds<kSlices, kTerms>(*table)});
       else bit_row<kSlices, kTerms>(call, *table, place);
     });
     place += is_run ? run : 1;

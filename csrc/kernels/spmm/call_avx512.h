@@ -51,12 +51,9 @@ struct Call {
   SMOOTHBIT_INLINE void prefetch_place(int64_t place) const {
     if (place >= end) return;
     const int64_t row = place_rows[place];
-    for (int t = 0; t < e.num_terms; ++t) {
-      prefetch_row(term(t, row));
-      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + row);
-    }
-    if (e.row_scale) prefetch_row(e.row_scale + row);
+    for (int t = 0; t < e.num_terms; ++t) prefetch_row(term(t, row));
     if (e.output.num_bits) prefetch_to_write(out(row));
+    prefetch_factors(row);
   }
   SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
     if (next + kParts > end) return;
@@ -97,6 +94,12 @@ struct Call {
     int64_t next = place + 1;
     while (next < end && length(next) == length(place)) ++next;
     return next;
+  }
+  // The table of the row at `place`, or null: `find` makes it when its length has been met often.
+  SMOOTHBIT_INLINE const ThresholdTable* table(int64_t place) const {
+    const int64_t count = length(place);
+    if (count == 0 || count > ThresholdCache::max_length(kBits)) return nullptr;
+    return e.thresholds->find(e, row_at(place), count);
   }
   // Whether kShortestRun places, all there, have `length`.
   SMOOTHBIT_INLINE bool begins_run(int64_t place, int64_t length) const {
@@ -155,7 +158,7 @@ struct Places {
     }
   }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return rows ? rows[place] : place; }
-  // As Call::prefetch_next_block, for places that have few factors left to read.
+  // As Call::prefetch_next_block, but between the first and the last block rows of one register are a line of each array.
   template <int kBits>
   SMOOTHBIT_INLINE void prefetch(const Call<kBits, Rows>& call, int64_t place) const {
     if (!rows) return;
@@ -180,6 +183,29 @@ struct Places {
       for (int p = 0; p < kParts; ++p) std::memset(at(p) + kBytes, 0, static_cast<size_t>(out_stride - kBytes));
   }
 };
+
+// Places [place, end), at least kParts, of one length, rows of one register. The last ones share their register with
+// some that are done before. codes(entries of a register, packed codes of its terms) are packed output codes; held by
+// value, as no store makes the compiler read it again.
+template <int kBits, int kTerms, class Rows, class Codes>
+__attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
+                                          const Codes codes) {
+  constexpr int kParts = Rows::kParts;
+  const Places<kTerms, Rows> places(call);
+  Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
+  for (;;) {
+    places.prefetch(call, place);
+    __m512i terms[2];
+    for (int t = 0; t < kTerms; ++t) terms[t] = places.terms_of(t, place);
+    places.store(place, codes(list, terms));
+    place += kParts;
+    list.begin += kParts * list.count;
+    if (place + kParts <= end) continue;
+    if (place == end) break;
+    place = end - kParts;
+    list.begin = call.indptr[place];
+  }
+}
 
 }  // namespace
 }  // namespace smoothbit

@@ -198,11 +198,12 @@ struct FloatOutput {
   }
   // The values of vector v, of which the row has `count` in all.
   SMOOTHBIT_INLINE void store(float* out, int v, int64_t count, __m512 y) const {
-    if (is_streamed && count > 16 * v)
+    if (count <= 16 * v) return;
+    if (is_streamed)
       _mm512_stream_ps(out + 16 * v, y);
     else if (count - 16 * v >= 16)
       _mm512_storeu_ps(out + 16 * v, y);
-    else if (count > 16 * v)
+    else
       _mm512_mask_storeu_ps(out + 16 * v, static_cast<__mmask16>((1u << (count - 16 * v)) - 1), y);
   }
   SMOOTHBIT_INLINE void end(int64_t) const {}
