@@ -44,7 +44,8 @@ def study_depth(
 
     Returns:
         schema, varying, and one of `rows` for each cell: test accuracy, and each measure of `measure_states` after
-        each step, averaged over seeds.
+        each step, averaged over seeds; `last_std` has the standard deviation of each measure of the last state (null:
+        one seed).
 
     Raises:
         RunError: a cell is not trained.
@@ -94,9 +95,10 @@ def _row(name: str, config: TrainConfig, run_dir: Path, seeds: Sequence[int]) ->
     recipe = {field: value for field, value in config.to_json().items() if field not in PLACE_FIELDS}
     measured = [_measured(run_dir, seed, config) for seed in seeds]
     means = {measure: np.mean([states[measure] for states in measured], axis=0).tolist() for measure in MEASURES}
+    lasts = {measure: summarise([states[measure][-1] for states in measured])["std"] for measure in MEASURES}
     return {
         "run": name, "dataset": config.dataset, "num_bits": config.num_bits, "metric": records[seeds[0]].metric,
-        **tests, **means, "unread": [*config.unread_fields], "config": recipe,
+        **tests, **means, "last_std": lasts, "unread": [*config.unread_fields], "config": recipe,
     }  # fmt: skip
 
 

@@ -125,13 +125,18 @@ def _step_charts(dataset: str, lines: dict[str, list[Row]], color_of: Any) -> li
     )]  # fmt: skip
 
 
+def _spread(row: Row, measure: str) -> str:
+    std = row.get("last_std", {}).get(measure)
+    return significant(row[measure][-1]) + (f" ± {significant(std)}" if std else "")
+
+
 def _table(dataset: str, lines: dict[str, list[Row]]) -> Table:
     columns = ("Network", "K", "Test (%)", "Energy", "MAD, neighbours", "MAD, random", "Quantization error")
     cells = tuple(
         (
             name, str(row["config"]["num_steps"]), points(row["mean"], row["std"]),
             *(significant(row[measure][-1]) for measure in ("energy", "mad_neighbours", "mad_random")),
-            "" if _is_float(row) else significant(row["error"][-1]),
+            "" if _is_float(row) else _spread(row, "error"),
         )
         for name, line in lines.items()
         for row in line
