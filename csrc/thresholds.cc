@@ -1,7 +1,8 @@
-// Making a threshold table: the serial law at every sum and every pair of term codes.
+// Making a threshold table: the serial law where a code begins, for every pair of term codes.
 #include "kernels/epilogue/thresholds.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "kernels/epilogue/serial.h"
@@ -41,54 +42,147 @@ int search_row(int t, int num_bits) {
   return row - 1;
 }
 
+// Whether no code falls as the sum grows, up to `bound`: every operation is monotone in IEEE arithmetic where what it
+// multiplies with is not negative, and none is of infinities.
+bool never_falls(const Epilogue& e, const RowFactors& factors, int bound) {
+  const Law& law = e.output;
+  float y = static_cast<float>(bound) * e.col_scale[0];
+  bool is_finite = std::isfinite(y);
+  if (e.col_term) is_finite &= std::isfinite(y = y + factors.row_term * e.col_term[0]);
+  is_finite &= std::isfinite(y * factors.row_scale) && std::isfinite(factors.row_scale);
+  if (e.col_bias) is_finite &= std::isfinite(e.col_bias[0]);
+  for (int t = 0; t < e.num_terms; ++t)
+    is_finite &= std::isfinite((std::abs(e.terms[t].step[0]) * law.qmax + std::abs(e.terms[t].offset[0])) *
+                               (e.terms[t].row_scale ? factors.term_row_scales[t] : 1.0f));
+  const bool is_positive = e.col_scale[0] >= 0 && factors.row_scale >= 0 && factors.output_row_scale >= 0 &&
+                           std::isfinite(factors.output_row_scale) && law.inv_scale[0] > 0 &&
+                           (!law.truncates || law.inv_divisor > 0) &&
+                           (!e.aggregate.num_bits || (e.aggregate.inv_scale[0] > 0 && e.aggregate_step[0] >= 0));
+  return is_finite && is_positive;
+}
+
+// Thresholds of a law that never falls: [combination of term codes][t] is the least sum of a code above t, or bound + 1.
+using Reached = std::array<std::array<int, 15>, ThresholdTable::kLanes>;
+
+Reached thresholds_of(const Epilogue& e, const RowFactors& factors, int bound, int num_combinations) {
+  const int qmax = static_cast<int>(e.output.qmax);
+  Reached reached{};
+  for (int c = 0; c < num_combinations; ++c) {
+    for (int t = 0; t < qmax; ++t) {
+      int low = t ? reached[c][t - 1] : 0, high = bound + 1;
+      while (low < high) {
+        const int middle = (low + high) / 2;
+        if (code_of(e, factors, middle, c) > t) high = middle;
+        else low = middle + 1;
+      }
+      reached[c][t] = low;
+    }
+  }
+  return reached;
+}
+
+// Whether the offsets of `words`, which it sets, can make every threshold fall where it is reached.
+bool set_offsets(const Reached& reached, int bound, int num_combinations, WordLaw& words) {
+  constexpr int kUnit = 1 << WordLaw::kFraction;
+  const auto without_offset = [&words](int sum) {
+    const int s = (sum - words.center) * (1 << words.shift);
+    return s + ((s * words.factor + (1 << 14)) >> 15);
+  };
+  for (int c = 0; c < num_combinations; ++c) {
+    int low = -32768, high = 32767;
+    for (int t = 0; t < WordLaw::kCodes - 1; ++t) {
+      const int sum = reached[c][t], code_begin = (t + 1 - WordLaw::kCodes / 2) * kUnit;
+      if (sum <= bound) low = std::max(low, code_begin - without_offset(sum));
+      if (sum > 0) high = std::min(high, code_begin - 1 - without_offset(sum - 1));
+    }
+    if (low > high) return false;
+    words.offset[c] = static_cast<int16_t>((low + high) / 2);
+  }
+  // Combinations that do not occur repeat the others, so that stray bits of an index do no harm.
+  for (int c = num_combinations; c < WordLaw::kCodes; ++c) words.offset[c] = words.offset[c % num_combinations];
+  return true;
+}
+
+// Whether `words` gives the codes of every sum up to `bound`. It does not fall, so thresholds tell.
+bool is_exact(const Reached& reached, int bound, int num_combinations, const WordLaw& words) {
+  for (int c = 0; c < num_combinations; ++c)
+    for (int t = 0; t < WordLaw::kCodes - 1; ++t) {
+      const int sum = reached[c][t];
+      if ((sum <= bound && words.code(sum, c) <= t) || (sum > 0 && words.code(sum - 1, c) > t)) return false;
+    }
+  return true;
+}
+
+// The law in words, for sums that make `slope` codes each.
+bool find_words(const Reached& reached, double slope, int bound, int num_combinations, WordLaw& words) {
+  constexpr int kMaxShift = 14;
+  const double units = slope * (1 << WordLaw::kFraction);
+  if (!(units >= 1) || !(units < 1 << (kMaxShift + 1))) return false;
+  words.shift = std::ilogb(units);
+  // The center is where the code would be in the middle, or as near as all sums allow.
+  double first = bound, last = 0;
+  for (int c = 0; c < num_combinations; ++c)
+    for (int t = 0; t < WordLaw::kCodes - 1; ++t)
+      if (reached[c][t] > 0 && reached[c][t] <= bound) {
+        const double middle = reached[c][t] - (t + 1 - WordLaw::kCodes / 2) / slope;
+        first = std::min(first, middle);
+        last = std::max(last, middle);
+      }
+  const int lowest = bound - (32767 >> words.shift), highest = 32767 >> words.shift;
+  if (lowest > highest) return false;
+  words.center = static_cast<int16_t>(std::clamp(static_cast<int>(std::lround((first + last) / 2)), lowest, highest));
+  const int factor = static_cast<int>(std::lround((units / (1 << words.shift) - 1) * 32768));
+  for (const int change : {0, -1, 1, -2, 2, -3, 3}) {
+    if (factor + change < 0 || factor + change > 32767) continue;
+    words.factor = static_cast<int16_t>(factor + change);
+    if (set_offsets(reached, bound, num_combinations, words) && is_exact(reached, bound, num_combinations, words))
+      return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-ThresholdCache::ThresholdCache(int num_bits) : num_bits_(num_bits) {
+ThresholdCache::ThresholdCache(int num_bits, int32_t enough_rows)
+    : num_bits_(num_bits), enough_rows_(enough_rows ? enough_rows : 1 << (2 * num_bits)) {
   const int64_t num_tables = max_length(num_bits) + 1;
   // Loads of 64 bytes from the first two rows end within the table: the next one may be in the making.
   const int64_t table_bytes = std::max<int64_t>(((1 << num_bits) - 1) * ThresholdTable::kLanes, ThresholdTable::kLanes + 64);
-  tables_.reset(new ThresholdTable[static_cast<size_t>(num_tables)]);
+  tables_.reset(new ThresholdTable[static_cast<size_t>(max_word_length(num_bits) + 1)]);
   lanes_.reset(new int8_t[static_cast<size_t>(num_tables * table_bytes + ThresholdTable::kLanes)]);
   const uintptr_t address = reinterpret_cast<uintptr_t>(lanes_.get());
   int8_t* at = lanes_.get() + (ThresholdTable::kLanes - address % ThresholdTable::kLanes) % ThresholdTable::kLanes;
   for (int64_t length = 0; length < num_tables; ++length) tables_[length].at = at + length * table_bytes;
 }
 
-// False when the code falls somewhere as the sum grows.
+// False where rows of this length take the float path.
 bool ThresholdCache::fill(const Epilogue& e, int64_t length, ThresholdTable& table) const {
-  const int qmax = (1 << num_bits_) - 1;
-  const int bound = static_cast<int>(length) * qmax;
+  const int qmax = (1 << num_bits_) - 1, bound = static_cast<int>(length) * qmax;
   const int num_combinations = 1 << (num_bits_ * e.num_terms);
-  const auto set = [&](int threshold, int codes, int sum) {
-    // Combinations that do not occur repeat the others, so that stray bits of an index do no harm.
-    const int lanes = search_row(threshold, num_bits_) * ThresholdTable::kLanes;
-    for (int c = codes; c < ThresholdTable::kLanes; c += num_combinations)
-      table.at[lanes + c] = static_cast<int8_t>(sum - 1 - ThresholdTable::kBias);
-  };
-  for (int codes = 0; codes < num_combinations; ++codes) {
-    int reached = 0;
-    for (int sum = 0; sum <= bound; ++sum) {
-      const int code = code_of(e, table.factors, sum, codes);
-      if (code < reached) return false;
-      for (; reached < code; ++reached) set(reached, codes, sum);
-    }
-    for (; reached < qmax; ++reached) set(reached, codes, bound + 1);
+  if (!never_falls(e, table.factors, bound)) return false;
+  const Reached reached = thresholds_of(e, table.factors, bound, num_combinations);
+  for (int t = 0; table.at && t < qmax; ++t)
+    for (int c = 0; c < ThresholdTable::kLanes; ++c)  // as in words, the others repeat what can occur
+      table.at[search_row(t, num_bits_) * ThresholdTable::kLanes + c] =
+          static_cast<int8_t>(reached[c % num_combinations][t] - 1 - ThresholdTable::kBias);
+  if (num_bits_ == 4 && !e.aggregate.num_bits) {
+    const double inv_scale = e.output.inv_scale[0] * (e.output.truncates ? e.output.inv_divisor : 1.0f);
+    const double slope = static_cast<double>(e.col_scale[0]) * table.factors.row_scale * table.factors.output_row_scale;
+    table.has_words = find_words(reached, slope * inv_scale, bound, num_combinations, table.words);
   }
-  return true;
+  return table.at || table.has_words;
 }
 
 const ThresholdTable* ThresholdCache::count(const Epilogue& e, int64_t row, int64_t length) {
   ThresholdTable& table = tables_[length];
-  // Making a table costs about as much as finishing this many rows without one.
-  const int32_t enough = static_cast<int32_t>(4 + (length << (num_bits_ == 4 ? 5 : 0)));
   // Of several threads exactly one makes the step to what is enough, and makes the table.
   int32_t met = table.state.load(std::memory_order_relaxed);
   if (met < 0 || !table.state.compare_exchange_strong(met, met + 1, std::memory_order_relaxed)) return nullptr;
-  if (met + 1 != enough) return nullptr;
+  if (met + 1 != enough_rows_) return nullptr;
   table.factors = factors_of(e, row);
-  const bool is_monotone = fill(e, length, table);
-  table.state.store(is_monotone ? kReady : kRefused, std::memory_order_release);
-  return is_monotone ? &table : nullptr;
+  const bool is_made = fill(e, length, table);
+  table.state.store(is_made ? kReady : kRefused, std::memory_order_release);
+  return is_made ? &table : nullptr;
 }
 
 }  // namespace smoothbit

@@ -77,6 +77,13 @@ void test_gemm_bounds() {
           test_gemm(random, bits, weight_bits, depth, length, true, ++variant);
 }
 
+// Laws of rows up to the longest that have a table. Of 4 bits, most short ones have words.
+void test_all_tables() {
+  Random random(9);
+  for (int variant = 0; variant < 400; ++variant) test_tables(random, 1 << (variant % 3), variant / 3);
+  tally.add("words", Isa::serial, tally.passed["serial words"] > tally.passed["serial no words"], "too few");
+}
+
 // The last bits of u16 and i32 sums.
 void test_largest_bounds() {
   Random random(8);
@@ -118,6 +125,7 @@ int main(int argc, char** argv) {
   }
   smoothbit::num_threads = threads;
   smoothbit::run_all(every);
+  smoothbit::test_all_tables();
   if (every <= 2) smoothbit::test_gemm_bounds();
   if (every == 1) smoothbit::test_largest_bounds();
   return smoothbit::report();

@@ -5,10 +5,26 @@
 #include <memory>
 
 #include "generate.h"
+#include "kernels/epilogue/serial.h"
 #include "kernels/epilogue/thresholds.h"
 #include "smoothbit/spmm.h"
 
 namespace smoothbit {
+
+// The output code of a sum in a row, by the serial law; `codes`: those of the terms, the first one lowest.
+inline int code_of_row(const Epilogue& e, int64_t row, int sum, int codes) {
+  float terms[kMaxTabulatedTerms];
+  for (int t = 0; t < e.num_terms; ++t) {
+    const Term& term = e.terms[t];
+    terms[t] = static_cast<float>(codes >> (t * term.num_bits) & ((1 << term.num_bits) - 1)) * term.step[0];
+    terms[t] = terms[t] + term.offset[0];
+    if (term.row_scale) terms[t] = terms[t] * term.row_scale[row];
+  }
+  const float y = epilogue_of_sum_serial(e, 0, sum, e.row_term ? e.row_term[row] : 0.0f,
+                                         e.row_scale ? e.row_scale[row] : 1.0f);
+  const float value = epilogue_of_terms_serial(e, y, terms, e.output_row_scale ? e.output_row_scale[row] : 1.0f);
+  return static_cast<int>(quantize_serial(value, e.output, 0));
+}
 
 class TabulatedCase {
  public:

@@ -7,9 +7,12 @@
 //     code = [S >= T1(c)] + [S >= T2(c)] + .. + [S >= Tq(c)],  q = 2^b - 1
 //
 // The rows of a graph with the same length have the same factors (1/d, d^-1/2), so the tables are kept by row
-// length. A table is made by evaluating the serial law at every S and c that can occur and is refused when
-// that is not monotone: nothing here is an approximation. Rows whose factors are not those of their table
-// take the float path.
+// length. A table is made by evaluating the serial law and is refused when a factor could make it fall: nothing here is
+// an approximation. Rows whose factors are not those of their table take the float path.
+//
+// At 4 bits a table may also hold the law in 16-bit arithmetic, for sums of more than a byte. Such arithmetic cannot
+// follow the rounding of float32 at every sum, but it need not: each threshold only has to fall between two integers, and
+// for most lengths there are constants with which all do. Every one is checked.
 #pragma once
 
 #include <atomic>
@@ -30,6 +33,29 @@ struct RowFactors {
   float term_row_scales[kMaxTabulatedTerms] = {};
 };
 
+// The law of 4-bit codes in 16-bit words, c the code of a term:
+//
+//     s    = (sum - center) << shift
+//     y    = saturated(saturated(s + offset[c]) + (s * factor + 2^14 >> 15))
+//     code = (y >> 12) + 8
+struct WordLaw {
+  static constexpr int kFraction = 12;
+  static constexpr int kCodes = 16;
+
+  int16_t offset[kCodes];
+  int16_t center, factor;
+  int32_t shift;
+
+  int code(int sum, int c) const {
+    const int s = (sum - center) * (1 << shift);
+    const int y = saturated(saturated(s + offset[c]) + ((s * factor + (1 << 14)) >> 15));
+    return (y >> kFraction) + kCodes / 2;
+  }
+
+ private:
+  static int saturated(int x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
+};
+
 // Lane c of the row of T(t, c) in `at` is T(t, c) - 1 - 127: a sum minus 127, as a signed byte, is greater exactly when
 // the sum reaches the threshold. c = code of term 0 + 2^b * code of term 1. Rows stand in the order of a search, level
 // after level; in a level, the row of a threshold is the outcomes of the levels before, the first one lowest:
@@ -40,7 +66,11 @@ struct ThresholdTable {
   static constexpr int kBias = 127;
   static constexpr int kLanes = 16;
 
-  int8_t* at = nullptr;  // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from the start of a level are the table's own
+  // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from the start of a level are the table's own. Null: longer than
+  // max_length.
+  int8_t* at = nullptr;
+  bool has_words = false;
+  WordLaw words;
   RowFactors factors;
   std::atomic<int32_t> state{0};  // rows met without a table; kReady; kRefused
 };
@@ -49,10 +79,14 @@ class ThresholdCache {
  public:
   static constexpr int32_t kReady = -1, kRefused = -2;
 
-  explicit ThresholdCache(int num_bits);
+  // Makes a table when rows of its length have been met so often; not given: as many as are finished without one in the
+  // time that its making takes.
+  explicit ThresholdCache(int num_bits, int32_t enough_rows = 0);
 
   // Longest row whose sums of b-bit codes leave room for a threshold above them in a byte.
-  static int64_t max_length(int num_bits) { return 254 / ((1 << num_bits) - 1); }
+  static constexpr int64_t max_length(int num_bits) { return 254 / ((1 << num_bits) - 1); }
+  // The same where a table may hold words: beyond five bytes full of sums few rows are left, and few constants.
+  static constexpr int64_t max_word_length(int num_bits) { return num_bits == 4 ? 85 : max_length(num_bits); }
 
   // Whether the law of `e` on sums of codes of `num_bits` can be tabulated at all.
   static bool fits(const Epilogue& e, int num_bits) {
@@ -65,7 +99,7 @@ class ThresholdCache {
 
   int num_bits() const { return num_bits_; }
 
-  // Table of a row of 1 <= length <= max_length, or null: take the float path. Tables are worth their making
+  // Table of a row of 1 <= length <= max_word_length, or null: take the float path. Tables are worth their making
   // only for lengths that are met often, so the first rows of a length get none.
   const ThresholdTable* find(const Epilogue& e, int64_t row, int64_t length) {
     const int32_t state = tables_[length].state.load(std::memory_order_acquire);
@@ -97,6 +131,7 @@ class ThresholdCache {
   bool fill(const Epilogue& e, int64_t length, ThresholdTable& table) const;
 
   int num_bits_;
+  int32_t enough_rows_;
   std::unique_ptr<ThresholdTable[]> tables_;  // by length
   std::unique_ptr<int8_t[]> lanes_;
 };

@@ -10,14 +10,16 @@
 //                  epilogue takes all of them at once.
 //
 // The epilogue of a sum that has a table (epilogue/thresholds.h) is a search: at 4 bits four steps, each a byte
-// permutation that brings the threshold of the half that is left, and a comparison. Without a table it is float
-// arithmetic on 32-bit lanes cut from the planes by shifts: lane i of dword i of the row, never in channel order.
+// permutation that brings the threshold of the half that is left, and a comparison. Runs of rows of 4 bits, and long ones,
+// take the law in words (words_avx512.h) where there is one. Without a table it is float arithmetic on 32-bit lanes cut
+// from the planes by shifts: lane i of dword i of the row, never in channel order.
 #if defined(__x86_64__)
 #include <algorithm>
 
 #include "bits_avx512.h"
 #include "float_avx512.h"
 #include "smoothbit/isa.h"
+#include "words_avx512.h"
 
 namespace smoothbit {
 void spmm_u1_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
@@ -154,6 +156,8 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
 template <int kBits, int kTerms, class Rows>
 SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const ThresholdTable& table,
                                     int64_t place, int64_t end) {
+  if constexpr (kBits == 4)
+    if (table.has_words) return neighbours<kBits, kTerms>(call, place, end, WordPlanes<kTerms>(table.words));
   const Search<kBits> search(table);
   if constexpr (kBits == 2 && kTerms <= 1) {
     const int64_t length = call.length(place);
@@ -236,7 +240,9 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
         place += run;
         continue;
       }
-      search_single<kBits, kTerms, false>(call, place, place + 1);
+      if (table->at) search_single<kBits, kTerms, false>(call, place, place + 1);
+      else if constexpr (kParts == 1) run_of_places<kBits, kTerms>(call, *table, place, place + 1);
+      else other_rows<kBits, (kTerms > 0)>(call, other, place, place + 1);
       ++place;
     }
   }

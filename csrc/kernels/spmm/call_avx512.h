@@ -97,8 +97,10 @@ struct Call {
   }
   // The table of the row at `place`, or null: `find` makes it when its length has been met often.
   SMOOTHBIT_INLINE const ThresholdTable* table(int64_t place) const {
+    // Words are for rows of one register.
     const int64_t count = length(place);
-    if (count == 0 || count > ThresholdCache::max_length(kBits)) return nullptr;
+    if (count == 0 || count > (last ? ThresholdCache::max_length(kBits) : ThresholdCache::max_word_length(kBits)))
+      return nullptr;
     return e.thresholds->find(e, row_at(place), count);
   }
   // Whether kShortestRun places, all there, have `length`.

@@ -170,6 +170,72 @@ SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
   }
 }
 
+// What becomes of a list and the codes of its terms: packed output codes.
+template <int kBits, int kTerms, int kRest, class Thresholds>
+struct CountPlanes {
+  const Thresholds thresholds;
+  template <class List>
+  SMOOTHBIT_INLINE __m256i operator()(const List& list, const __m256i* terms) const {
+    Sums<kBits, kRest> sums;
+    sums.start(bytes_avx2(-ThresholdTable::kBias));
+    add_list<kBits, kRest>(list, sums);
+    __m256i planes[8 / kBits];
+    sums.split(planes);
+    return pack_codes<kBits, kTerms>(planes, thresholds, terms);
+  }
+};
+
+// The law in words, at 4 bits. The bytes of a plane widen to words by interleaving and narrow by packing, which undoes that.
+template <int kTerms>
+class WordPlanes {
+ public:
+  explicit WordPlanes(const WordLaw& law)
+      : factor_(_mm256_set1_epi16(law.factor)), start_(_mm256_set1_epi16(static_cast<int16_t>(-law.center))),
+        shift_(_mm_cvtsi32_si128(law.shift)) {
+    const __m256i offsets = load_32(law.offset), low_bytes = _mm256_set1_epi16(0xff);
+    low_offsets_ = bytes_of(_mm256_and_si256(offsets, low_bytes));
+    high_offsets_ = bytes_of(_mm256_srli_epi16(offsets, 8));
+  }
+  template <class List>
+  SMOOTHBIT_INLINE __m256i operator()(const List& list, const __m256i* terms) const {
+    constexpr int64_t kMaxRows = 17;  // whose sums fit a byte
+    __m256i sums[4] = {start_, start_, start_, start_};
+    for (int64_t i = 0; i < list.count;) {
+      RowSums<4> rows;
+      rows.start();
+      for (const int64_t end = std::min(i + kMaxRows, list.count); i < end; ++i) rows.add_row(list.x(i));
+      __m256i planes[2];
+      rows.split(planes);
+      for (int k = 0; k < 2; ++k) {
+        sums[2 * k] = _mm256_add_epi16(sums[2 * k], _mm256_unpacklo_epi8(planes[k], _mm256_setzero_si256()));
+        sums[2 * k + 1] = _mm256_add_epi16(sums[2 * k + 1], _mm256_unpackhi_epi8(planes[k], _mm256_setzero_si256()));
+      }
+    }
+    const __m256i low = codes(sums, term_index<4, kTerms>(terms, 0)), high = codes(sums + 2, term_index<4, kTerms>(terms, 1));
+    return _mm256_xor_si256(_mm256_or_si256(low, _mm256_slli_epi16(high, 4)), bytes_avx2(0x88));
+  }
+
+ private:
+  // The low bytes of 16 words, in both halves.
+  static SMOOTHBIT_INLINE __m256i bytes_of(__m256i words) {
+    return _mm256_permute4x64_epi64(_mm256_packus_epi16(words, words), 0x88);
+  }
+  // Codes of one plane, less 8 modulo 16.
+  SMOOTHBIT_INLINE __m256i codes(const __m256i* sums, __m256i index) const {
+    const __m256i low = _mm256_shuffle_epi8(low_offsets_, index), high = _mm256_shuffle_epi8(high_offsets_, index);
+    return _mm256_packus_epi16(word(sums[0], _mm256_unpacklo_epi8(low, high)),
+                               word(sums[1], _mm256_unpackhi_epi8(low, high)));
+  }
+  SMOOTHBIT_INLINE __m256i word(__m256i sum, __m256i offset) const {
+    const __m256i s = _mm256_sll_epi16(sum, shift_);
+    const __m256i y = _mm256_adds_epi16(_mm256_adds_epi16(s, offset), _mm256_mulhrs_epi16(s, factor_));
+    return _mm256_srli_epi16(y, WordLaw::kFraction);
+  }
+
+  __m256i low_offsets_, high_offsets_, factor_, start_;
+  __m128i shift_;
+};
+
 // What does not change within a call. Runs of rows hold a copy, as no store makes the compiler read that again.
 template <class Rows>
 struct Call {
@@ -230,19 +296,15 @@ struct Call {
 };
 
 // One row, register by register.
-template <int kBits, int kTerms, int kRest, class Rows, class Thresholds>
-SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds& thresholds, int64_t place) {
+template <int kTerms, class Rows, class Codes>
+SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
   OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
-    Sums<kBits, kRest> sums;
-    sums.start(bytes_avx2(-ThresholdTable::kBias));
-    add_list<kBits, kRest>(list, sums);
-    __m256i planes[8 / kBits], terms[2];
-    sums.split(planes);
+    __m256i terms[2];
     for (int t = 0; t < kTerms; ++t) terms[t] = load_32(call.term(t, row) + byte);
-    __m256i codes = pack_codes<kBits, kTerms>(planes, thresholds, terms);
+    __m256i codes = codes_of(list, terms);
     if (byte == call.last) codes = _mm256_and_si256(codes, call.valid);
     _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + byte), codes);
     if (byte == call.last) break;
@@ -250,54 +312,65 @@ SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Thresholds& thres
   call.clear_after(row, call.last + 32);
 }
 
-// The rows at `place` and `place + 1`, of 16 bytes.
-template <int kBits, int kTerms, class AnySums, class Rows, class Thresholds>
-SMOOTHBIT_INLINE void finish_pair(const Call<Rows>& call, const AnySums& sums, const Thresholds& thresholds,
-                                  int64_t place) {
+// Codes of the terms of the rows at `place` and `place + 1`, of 16 bytes, and where their own go.
+template <int kTerms, class Rows>
+SMOOTHBIT_INLINE void load_pair(const Call<Rows>& call, int64_t place, __m256i terms[2]) {
+  for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, call.row_at(place)), call.term(t, call.row_at(place + 1)));
+}
+template <class Rows>
+SMOOTHBIT_INLINE void store_pair(const Call<Rows>& call, int64_t place, __m256i codes) {
   const int64_t row = call.row_at(place), next = call.row_at(place + 1);
-  __m256i planes[8 / kBits], terms[2];
-  sums.split(planes);
-  for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, row), call.term(t, next));
-  const __m256i codes = _mm256_and_si256(pack_codes<kBits, kTerms>(planes, thresholds, terms), call.valid);
+  codes = _mm256_and_si256(codes, call.valid);
   _mm_storeu_si128(reinterpret_cast<__m128i*>(call.out(row)), _mm256_castsi256_si128(codes));
   _mm_storeu_si128(reinterpret_cast<__m128i*>(call.out(next)), _mm256_extracti128_si256(codes, 1));
   call.clear_after(row, 16);
   call.clear_after(next, 16);
 }
 
-template <int kBits, int kTerms, bool kIsWide, int kRest, class Rows>
-__attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, const ThresholdTable& table, int64_t place,
-                                           int64_t end) {
+// Places [place, end) of one length; at least two of 16 bytes.
+template <int kTerms, bool kIsWide, class Rows, class Codes>
+__attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, int64_t place, int64_t end, const Codes codes_of) {
   const Call<Rows> call = shared;
-  const OneTable<kBits> thresholds(table);
   if constexpr (kIsWide) {
-    for (; place < end; ++place) finish_row<kBits, kTerms, kRest>(call, thresholds, place);
+    for (; place < end; ++place) finish_row<kTerms>(call, codes_of, place);
   } else {
     const int64_t length = call.length(place);
     for (; place < end; place += 2) {
       place = std::min(place, end - 2);  // the last place of an odd number shares its register with one done before
-      Sums<kBits, kRest> sums;
-      sums.start(bytes_avx2(-ThresholdTable::kBias));
-      add_list<kBits, kRest>(TwoRows<Rows>{call.rows, call.indptr[place], length}, sums);
-      finish_pair<kBits, kTerms>(call, sums, thresholds, place);
+      __m256i terms[2];
+      load_pair<kTerms>(call, place, terms);
+      store_pair(call, place, codes_of(TwoRows<Rows>{call.rows, call.indptr[place], length}, terms));
     }
   }
 }
 
 template <int kBits, int kTerms, bool kIsWide, class Rows>
 void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place, int64_t end) {
+  const auto count = [&](auto rest) {
+    using Codes = CountPlanes<kBits, kTerms, decltype(rest)::value, OneTable<kBits>>;
+    run_of_rows<kTerms, kIsWide>(call, place, end, Codes{OneTable<kBits>(table)});
+  };
   if constexpr (kBits == 4) {
-    run_of_rows<kBits, kTerms, kIsWide, 0>(call, table, place, end);
+    if (table.has_words) run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms>(table.words));
+    else count(std::integral_constant<int, 0>());
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
     switch ((call.length(place) - 1) % kGroup + 1) {
-      case 1: return run_of_rows<kBits, kTerms, kIsWide, 1>(call, table, place, end);
-      case 2: return run_of_rows<kBits, kTerms, kIsWide, 2>(call, table, place, end);
-      case 3: return run_of_rows<kBits, kTerms, kIsWide, 3>(call, table, place, end);
-      case 4: return run_of_rows<kBits, kTerms, kIsWide, kGroup == 3 ? 3 : 4>(call, table, place, end);
-      default: return run_of_rows<kBits, kTerms, kIsWide, kGroup>(call, table, place, end);
+      case 1: return count(std::integral_constant<int, 1>());
+      case 2: return count(std::integral_constant<int, 2>());
+      case 3: return count(std::integral_constant<int, 3>());
+      case 4: return count(std::integral_constant<int, kGroup == 3 ? 3 : 4>());
+      default: return count(std::integral_constant<int, kGroup>());
     }
   }
+}
+
+// One row of any length.
+template <int kBits, int kTerms, class Rows>
+SMOOTHBIT_INLINE void any_row(const Call<Rows>& call, const ThresholdTable& table, int64_t place) {
+  if constexpr (kBits == 4)
+    if (table.has_words) return finish_row<kTerms>(call, WordPlanes<kTerms>(table.words), place);
+  finish_row<kTerms>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
 }
 
 // Two rows of any length.
@@ -312,7 +385,10 @@ SMOOTHBIT_INLINE void any_pair(const Call<Rows>& call, const ThresholdTable& low
   next.start(bias);
   add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place + 1], indptr[place + 2]), next);
   sums.join_halves(next);
-  finish_pair<kBits, kTerms>(call, sums, Thresholds<kBits>(low, high), place);
+  __m256i planes[8 / kBits], terms[2];
+  sums.split(planes);
+  load_pair<kTerms>(call, place, terms);
+  store_pair(call, place, pack_codes<kBits, kTerms>(planes, Thresholds<kBits>(low, high), terms));
 }
 
 constexpr int64_t kShortestRun = 4;
@@ -334,10 +410,10 @@ void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t e
       continue;
     }
     if constexpr (kIsWide) {
-      finish_row<kBits, kTerms, 0>(call, OneTable<kBits>(*table), place);
+      any_row<kBits, kTerms>(call, *table, place);
     } else {
       const ThresholdTable* next = call.template table<kBits>(place + 1);
-      if (next) any_pair<kBits, kTerms>(call, *table, *next, place);
+      if (next && table->at && next->at) any_pair<kBits, kTerms>(call, *table, *next, place);
       else call.other_rows(other, place, 2);
     }
     place += step;
@@ -362,7 +438,7 @@ void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& 
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
   const Epilogue& e = args.epilogue;
   const auto data = [&e](int t) { return static_cast<const uint8_t*>(e.terms[t].data); };
-  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_length(kBits), rows, indptr, place_rows, last,
+  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits), rows, indptr, place_rows, last,
                         valid_bits(row_bits, last, is_wide), {data(0), data(1)}, {e.terms[0].stride, e.terms[1].stride},
                         static_cast<uint8_t*>(e.out), e.out_stride};
   const auto choose = [&](auto terms) {
