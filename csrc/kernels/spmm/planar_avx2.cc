@@ -56,10 +56,16 @@ struct OneTable {
   }
 };
 
-// Codes of the terms, `kTerms` registers, as shuffle indices of plane k.
+// Codes of the terms, `kTerms` registers, as shuffle indices of plane k: bits 4 to 6 do not count.
 template <int kBits, int kTerms>
 SMOOTHBIT_INLINE __m256i term_index(const __m256i terms[2], int k) {
   if constexpr (kTerms == 0) return _mm256_setzero_si256();
+  if constexpr (kBits <= 2 && kTerms == 1) {
+    // Half of the planes have their codes in the lower nibbles, the others in the upper ones of the same registers.
+    constexpr int kLower = 4 / kBits;
+    const __m256i lower = _mm256_and_si256(_mm256_srli_epi16(terms[0], k % kLower * kBits), bytes_avx2(kBits == 2 ? 0x33 : 0x11));
+    return k < kLower ? lower : _mm256_srli_epi16(lower, 4);
+  }
   const __m256i mask = bytes_avx2((1 << kBits) - 1);
   const __m256i first = _mm256_and_si256(_mm256_srli_epi16(terms[0], k * kBits), mask);
   if constexpr (kTerms < 2) return first;
