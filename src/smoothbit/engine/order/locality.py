@@ -17,7 +17,7 @@ from __future__ import annotations
 import numpy as np
 
 from smoothbit import kernels
-from smoothbit.engine.order.base import ORDERS, by_falling, stable_order
+from smoothbit.engine.order.base import ORDERS, stable_order
 from smoothbit.engine.order.degree import degree_order
 from smoothbit.kernels import Epilogue, Term
 from smoothbit.numerics.affine import per_tensor_law
@@ -50,7 +50,7 @@ def locality_order(graph: CSR) -> Int32Array:
     if graph.num_rows <= NEAR_ROWS:
         return degree_order(graph)
     cluster = best_clusters(graph, vote(graph))
-    first = by_falling(graph.row_lengths)
+    first = degree_order(graph)
     return first[stable_order(cluster[first])].astype(np.int32)
 
 
