@@ -111,11 +111,14 @@ struct Call {
   // Places from `place` on that have its length, at most up to `end`.
   SMOOTHBIT_INLINE int64_t run(int64_t place, int64_t end) const {
     const __m512i count = _mm512_set1_epi64(length(place));
+    const auto others = [&](int64_t i) {
+      return static_cast<unsigned>(
+          _mm512_cmpneq_epi64_mask(_mm512_sub_epi64(load_64(indptr + i + 1), load_64(indptr + i)), count));
+    };
     int64_t next = place + 1;
-    for (; next + 8 <= end; next += 8) {
-      const __m512i lengths = _mm512_sub_epi64(load_64(indptr + next + 1), load_64(indptr + next));
-      const unsigned others = _mm512_cmpneq_epi64_mask(lengths, count);
-      if (others) return next - place + __builtin_ctz(others);
+    for (; next + 16 <= end; next += 16) {
+      const unsigned found = others(next) | others(next + 8) << 8;
+      if (found) return next - place + __builtin_ctz(found);
     }
     return equal_lengths(next - 1, end) - place;
   }
@@ -123,7 +126,10 @@ struct Call {
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
     return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
       const __m512 expected = _mm512_set1_ps(value);
-      for (int64_t i = place; values && i < end; i += 16) {
+      int64_t i = place;
+      for (; values && !place_rows && i + 16 <= end; i += 16)
+        if (_mm512_cmp_ps_mask(_mm512_loadu_ps(values + i), expected, _CMP_NEQ_UQ)) return false;
+      for (; values && i < end; i += 16) {
         const __mmask16 there = static_cast<__mmask16>(end - i < 16 ? (1 << (end - i)) - 1 : 0xffff);
         const __m512 x =
             place_rows ? _mm512_mask_i32gather_ps(expected, there, _mm512_maskz_loadu_epi32(there, place_rows + i), values,
