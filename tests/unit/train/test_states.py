@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -30,11 +31,14 @@ def test_rows_have_a_value_for_each_step(tmp_path: Path) -> None:
             assert row[measure] == pytest.approx(
                 [(a + b) / 2 for a, b in zip(*(s[measure] for s in seeds), strict=True)]
             )
+            first, second = (s[measure][-1] for s in seeds)
+            assert row["last_std"][measure] == pytest.approx(abs(first - second) / math.sqrt(2))
         assert (max(row["error"]) > 0) is (row["num_bits"] == 2)
     path = tmp_path / "k1-int2" / "seed-0" / "states.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "energy": [9.0]}))
     again = study_depth({"k1-int2": CELLS["k1-int2"]}, tmp_path, [0])
     assert again["rows"][0]["energy"] == [9.0]  # read, not measured again
+    assert again["rows"][0]["last_std"]["energy"] is None
 
 
 def test_plain_smoothing_forgets(tiny: Dataset) -> None:

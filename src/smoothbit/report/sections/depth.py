@@ -127,7 +127,7 @@ def _step_charts(dataset: str, lines: dict[str, list[Row]], color_of: Any) -> li
 
 def _spread(row: Row, measure: str) -> str:
     std = row.get("last_std", {}).get(measure)
-    return significant(row[measure][-1]) + (f" ± {significant(std)}" if std else "")
+    return significant(row[measure][-1]) + (f" ± {significant(std, 2)}" if std else "")
 
 
 def _table(dataset: str, lines: dict[str, list[Row]]) -> Table:

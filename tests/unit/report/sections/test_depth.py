@@ -26,4 +26,12 @@ def test_table_has_a_row_for_each_network():
     (table,) = section().tables
     assert table.name == "depth-Cora"
     assert table.rows[1] == ("FP32", "8", "80.0 ± 0.4", "0.0125", "0.200", "0.700", "")
-    assert table.rows[2][-1] == "0.300"
+    assert table.rows[2][-1] == "0.300 ± 0.021"
+
+
+def test_table_of_a_record_without_spread():
+    record = depth()
+    for row in record["rows"]:
+        del row["last_std"]
+    (found,) = SECTIONS.resolve("depth")(Results("runs", {"depth.json": record}))
+    assert found.tables[0].rows[2][-1] == "0.300"
