@@ -61,7 +61,7 @@ bool never_falls(const Epilogue& e, const RowFactors& factors, int bound) {
   return is_finite && is_positive;
 }
 
-// Thresholds of a law that never falls: [combination of term codes][t] is the least sum of a code above t, or bound + 1.
+// Thresholds of a law that never falls: [term codes][t] is the least sum of a code above t, or bound + 1.
 using Reached = std::array<std::array<int, 15>, ThresholdTable::kLanes>;
 
 Reached thresholds_of(const Epilogue& e, const RowFactors& factors, int bound, int num_combinations) {
