@@ -43,22 +43,22 @@ int search_row(int t, int num_bits) {
 }
 
 // Whether no code falls as the sum grows, up to `bound`: every operation is monotone in IEEE arithmetic where what it
-// multiplies with is not negative, and none is of infinities.
+// multiplies with is not negative, and nothing on the way, the magnitudes of which are added up, is infinite.
 bool never_falls(const Epilogue& e, const RowFactors& factors, int bound) {
   const Law& law = e.output;
-  float y = static_cast<float>(bound) * e.col_scale[0];
-  bool is_finite = std::isfinite(y);
-  if (e.col_term) is_finite &= std::isfinite(y = y + factors.row_term * e.col_term[0]);
-  is_finite &= std::isfinite(y * factors.row_scale) && std::isfinite(factors.row_scale);
-  if (e.col_bias) is_finite &= std::isfinite(e.col_bias[0]);
+  float largest = static_cast<float>(bound) * std::abs(e.col_scale[0]);
+  if (e.col_term) largest += std::abs(factors.row_term * e.col_term[0]);
+  largest *= factors.row_scale;
+  if (e.col_bias) largest += std::abs(e.col_bias[0]);
+  if (e.aggregate.num_bits)
+    largest += e.aggregate.fine_qmax * std::abs(e.aggregate_step[0]) + std::abs(e.aggregate_offset[0]);
   for (int t = 0; t < e.num_terms; ++t)
-    is_finite &= std::isfinite((std::abs(e.terms[t].step[0]) * law.qmax + std::abs(e.terms[t].offset[0])) *
-                               (e.terms[t].row_scale ? factors.term_row_scales[t] : 1.0f));
-  const bool is_positive = e.col_scale[0] >= 0 && factors.row_scale >= 0 && factors.output_row_scale >= 0 &&
-                           std::isfinite(factors.output_row_scale) && law.inv_scale[0] > 0 &&
-                           (!law.truncates || law.inv_divisor > 0) &&
-                           (!e.aggregate.num_bits || (e.aggregate.inv_scale[0] > 0 && e.aggregate_step[0] >= 0));
-  return is_finite && is_positive;
+    largest += std::abs((std::abs(e.terms[t].step[0]) * law.qmax + std::abs(e.terms[t].offset[0])) *
+                        (e.terms[t].row_scale ? factors.term_row_scales[t] : 1.0f));
+  return std::isfinite(largest) && std::isfinite(factors.row_scale) && std::isfinite(factors.output_row_scale) &&
+         e.col_scale[0] >= 0 && factors.row_scale >= 0 && factors.output_row_scale >= 0 && law.inv_scale[0] > 0 &&
+         (!law.truncates || law.inv_divisor > 0) &&
+         (!e.aggregate.num_bits || (e.aggregate.inv_scale[0] > 0 && e.aggregate_step[0] >= 0));
 }
 
 // Thresholds of a law that never falls: [term codes][t] is the least sum of a code above t, or bound + 1.
@@ -84,10 +84,7 @@ Reached thresholds_of(const Epilogue& e, const RowFactors& factors, int bound, i
 // Whether the offsets of `words`, which it sets, can make every threshold fall where it is reached.
 bool set_offsets(const Reached& reached, int bound, int num_combinations, WordLaw& words) {
   constexpr int kUnit = 1 << WordLaw::kFraction;
-  const auto without_offset = [&words](int sum) {
-    const int s = (sum - words.center) * (1 << words.shift);
-    return s + ((s * words.factor + (1 << 14)) >> 15);
-  };
+  const auto without_offset = [&words](int sum) { return words.scaled(sum) + words.product(sum); };
   for (int c = 0; c < num_combinations; ++c) {
     int low = -32768, high = 32767;
     for (int t = 0; t < WordLaw::kCodes - 1; ++t) {

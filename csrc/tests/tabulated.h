@@ -11,19 +11,16 @@
 
 namespace smoothbit {
 
-// The output code of a sum in a row, by the serial law; `codes`: those of the terms, the first one lowest.
-inline int code_of_row(const Epilogue& e, int64_t row, int sum, int codes) {
-  float terms[kMaxTabulatedTerms];
+// The output code of a sum in a row whose terms have `codes`, the first one lowest, by the serial law.
+inline int code_of_row(Epilogue e, int64_t row, int sum, int codes) {
+  uint8_t term_codes[kMaxTabulatedTerms];
   for (int t = 0; t < e.num_terms; ++t) {
-    const Term& term = e.terms[t];
-    terms[t] = static_cast<float>(codes >> (t * term.num_bits) & ((1 << term.num_bits) - 1)) * term.step[0];
-    terms[t] = terms[t] + term.offset[0];
-    if (term.row_scale) terms[t] = terms[t] * term.row_scale[row];
+    term_codes[t] = static_cast<uint8_t>(codes >> (t * e.terms[t].num_bits));
+    e.terms[t].data = term_codes + t;
+    e.terms[t].stride = 0;
   }
-  const float y = epilogue_of_sum_serial(e, 0, sum, e.row_term ? e.row_term[row] : 0.0f,
-                                         e.row_scale ? e.row_scale[row] : 1.0f);
-  const float value = epilogue_of_terms_serial(e, y, terms, e.output_row_scale ? e.output_row_scale[row] : 1.0f);
-  return static_cast<int>(quantize_serial(value, e.output, 0));
+  const float y = epilogue_value_serial(e, row, 0, sum, e.row_term ? e.row_term[row] : 0.0f);
+  return static_cast<int>(quantize_serial(y, e.output, 0));
 }
 
 class TabulatedCase {

@@ -46,10 +46,10 @@ struct WordLaw {
   int16_t center, factor;
   int32_t shift;
 
+  int scaled(int sum) const { return (sum - center) * (1 << shift); }
+  int product(int sum) const { return (scaled(sum) * factor + (1 << 14)) >> 15; }
   int code(int sum, int c) const {
-    const int s = (sum - center) * (1 << shift);
-    const int y = saturated(saturated(s + offset[c]) + ((s * factor + (1 << 14)) >> 15));
-    return (y >> kFraction) + kCodes / 2;
+    return (saturated(saturated(scaled(sum) + offset[c]) + product(sum)) >> kFraction) + kCodes / 2;
   }
 
  private:

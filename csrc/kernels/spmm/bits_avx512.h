@@ -97,10 +97,9 @@ struct Bounds {
   }
   // Packed output codes; `terms` are packed codes.
   SMOOTHBIT_INLINE __m512i codes(const Slices<kSlices>& sums, __m512i terms) const {
-    constexpr int kSelect = 0xca;  // bits of the second where the first has them, else of the third
     const __m512i zero = reached(sums, 0);
     if constexpr (kTerms == 0) return zero;
-    else return _mm512_ternarylogic_epi32(terms, reached(sums, kTerms), zero, kSelect);
+    else return select_avx512(terms, reached(sums, kTerms), zero);
   }
 };
 

@@ -23,6 +23,11 @@ SMOOTHBIT_INLINE __m512i shift_left_avx512(__m512i x) {
   return _mm512_and_si512(_mm512_slli_epi16(x, kShift), bytes_avx512(0xff << kShift));
 }
 
+// Bits of `a` where the mask has them, else of `b`.
+SMOOTHBIT_INLINE __m512i select_avx512(__m512i mask, __m512i a, __m512i b) {
+  return _mm512_ternarylogic_epi32(mask, a, b, 0xca);
+}
+
 // Byte planes of kBits-bit rows; at 8 bits planes are the even and the odd bytes, in 16-bit lanes. `plane` is valid
 // after split(). Lists have x(0) .. x(count - 1).
 template <int kBits>

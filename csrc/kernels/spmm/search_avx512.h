@@ -130,9 +130,7 @@ struct Nibbles {
  private:
   template <int k>
   SMOOTHBIT_INLINE __m512i code(__m512i sums, __m512i term) const {
-    constexpr int kSelect = 0xca;  // bits of the second where the first has them, else of the third
-    const __m512i index = _mm512_ternarylogic_epi32(bytes_avx512(15), sums, term, kSelect);
-    return _mm512_permutexvar_epi8(index, codes[k]);
+    return _mm512_permutexvar_epi8(select_avx512(bytes_avx512(15), sums, term), codes[k]);
   }
 };
 

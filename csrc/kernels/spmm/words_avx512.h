@@ -54,9 +54,8 @@ class WordPlanes {
   // The upper kBits of `low`, below those of `high`: in the upper 2 kBits.
   template <int kBits>
   static SMOOTHBIT_INLINE __m512i join(__m512i low, __m512i high) {
-    constexpr int kSelect = 0xca;  // bits of the second where the first has them, else of the third
-    return _mm512_ternarylogic_epi32(_mm512_set1_epi16(static_cast<int16_t>(0xffff << (16 - kBits))), high,
-                                     _mm512_srli_epi16(low, kBits), kSelect);
+    return select_avx512(_mm512_set1_epi16(static_cast<int16_t>(0xffff << (16 - kBits))), high,
+                         _mm512_srli_epi16(low, kBits));
   }
 
   __m512i offsets_, factor_, start_;

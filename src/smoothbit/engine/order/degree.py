@@ -19,7 +19,7 @@ from smoothbit.typing import Int32Array
 def degree_order(graph: CSR) -> Int32Array:
     """Return nodes by falling row length, those of one length by their first neighbour in such an order.
 
-    The order that says which neighbour comes first leaves equal lengths in sequence; so do neighbours that are equal.
+    Neighbours come by falling row length, too, equal ones in sequence, as do rows with the same first neighbour.
     """
     degree = graph.row_lengths
     place = np.empty(graph.num_rows, dtype=np.int32)
