@@ -145,6 +145,9 @@ inline __m512 _mm512_mask_loadu_ps(__m512 others, __mmask16 mask, const void* fr
 inline void _mm_mask_storeu_epi8(void* to, __mmask16 mask, __m128i value) {
   emulated::masked_store<int8_t>(to, mask, value);
 }
+inline void _mm512_mask_storeu_epi8(void* to, __mmask64 mask, __m512i value) {
+  emulated::masked_store<int8_t>(to, mask, value);
+}
 inline void _mm512_mask_storeu_ps(void* to, __mmask16 mask, __m512 value) {
   emulated::masked_store<float>(to, mask, value);
 }

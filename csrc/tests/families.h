@@ -333,6 +333,16 @@ void test_product_thresholds(Random& random, int bits, int depth, int length, in
   compare_gemm(random, "product thresholds", c, {bits, bits, depth, length, kNumRows, variant % 3, false});
 }
 
+// Products whose channels share the law of their codes.
+void test_product_law(Random& random, int bits, int weight_bits, int length, int variant) {
+  constexpr int64_t kNumRows = 27;
+  constexpr int kDepth = 40;
+  const int output_bits = 1 << variant % 4;
+  ProductCase c(random, kNumRows, length, kDepth * ((1 << bits) - 1), variant);
+  c.use_plain_law(output_bits, variant);
+  compare_gemm(random, "product law", c, {bits, weight_bits, kDepth, length, kNumRows, variant % 3, variant % 9 == 0});
+}
+
 void test_requantize(Random& random, int length, bool has_sums, int variant) {
   const int64_t num_rows = rows_of_variant(variant);
   const ReadBuffer<int32_t> sums = random_sums(random, num_rows * length);

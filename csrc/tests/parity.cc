@@ -41,6 +41,9 @@ void run_all(int every) {
         for (const int depth : {0, 1, 2, 7, 8, 9, 17, 64, 97})
           test_gemm(random, bits, weight_bits, depth, length, false, ++variant);
     }
+    for (const int bits : kWidths)
+      for (int i = 0; i < 3; ++i)
+        for (const int weight_bits : {bits, 8}) test_product_law(random, bits, weight_bits, length, ++variant);
     for (const int bits : {1, 2})
       for (const int depth : {1, 7, 64, 97, 300}) test_product_thresholds(random, bits, depth, length, ++variant);
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);

@@ -197,6 +197,28 @@ class ProductCase {
     e_.is_simple = is_simple_epilogue(e_);
   }
 
+  // One plain law for all channels, whatever their factors, some of them infinite or no number.
+  void use_plain_law(int num_bits, int variant) {
+    std::vector<float> scale = float_vector(random_, e_.num_channels, -1.0f, 1.0f);
+    if (variant % 2 && !scale.empty()) scale.front() = 1e30f;
+    if (variant % 3 == 2 && !scale.empty()) scale.back() = __builtin_nanf("");
+    scale.resize(static_cast<size_t>((e_.num_channels + kChannelPad - 1) / kChannelPad * kChannelPad), 0.0f);
+    e_.col_scale = keep(scale);
+    e_.row_scale = nullptr;
+    is_uniform_ = true;
+    Law& law = e_.output;
+    law.num_bits = num_bits;
+    law.truncates = false;
+    law.qmax = law.fine_qmax = static_cast<float>((1 << num_bits) - 1);
+    law.inv_scale = channel(0, 0.3f * law.qmax);
+    law.phase_is_zero = variant % 5 < 3;
+    law.phase = channel(0, law.phase_is_zero ? 0.0f : -0.25f);
+    law.zero_point_is_zero = variant % 2 == 0;
+    law.zero_point = channel(0, law.zero_point_is_zero ? 0.0f : law.qmax);
+    stride_ = (e_.num_channels * num_bits + 7) / 8 + variant % 7;
+    e_.is_uniform = e_.is_simple = false;
+  }
+
   OutputBuffer make_output() const { return OutputBuffer(num_rows_ * stride_); }
 
   Epilogue bind(OutputBuffer& out) const {

@@ -2,8 +2,8 @@
 // values), 16 lanes at a time, in any order of lanes, as simple_avx2.h has it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 
 #include "avx512_intrinsics.h"
 #include "smoothbit/epilogue.h"
@@ -127,57 +127,122 @@ class SimpleLawAvx512 {
   bool has_row_term_, has_row_scale_, has_col_bias_, has_relu_, has_phase_;
 };
 
-// 64 codes, each in a byte in the order of the channels, to exactly the bytes that hold them.
+// 64 codes, each in a byte in the order of the channels, to the first 8 kBits bytes of the result.
 template <int kBits>
-SMOOTHBIT_INLINE void store_bytes_avx512(uint8_t* out, __m512i codes_u8x64) {
+SMOOTHBIT_INLINE __m512i pack_bytes_avx512(__m512i codes_u8x64) {
   if constexpr (kBits == 8) {
-    _mm512_storeu_si512(out, codes_u8x64);
+    return codes_u8x64;
   } else if constexpr (kBits == 1) {
     const uint64_t bits = _mm512_cmpneq_epi8_mask(codes_u8x64, _mm512_setzero_si512());
-    std::memcpy(out, &bits, sizeof bits);
+    return _mm512_castsi128_si512(_mm_cvtsi64_si128(static_cast<int64_t>(bits)));
   } else {
     // Neighbours: c[2i] + 2^b c[2i + 1], at most 255, as int16.
     const __m512i pairs = _mm512_maddubs_epi16(codes_u8x64, _mm512_set1_epi16((1 << (kBits + 8)) | 1));
-    if constexpr (kBits == 4) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi16_epi8(pairs));
-    } else {
-      const __m512i quads = _mm512_madd_epi16(pairs, _mm512_set1_epi32((16 << 16) | 1));
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(quads));
-    }
+    if constexpr (kBits == 4) return _mm512_castsi256_si512(_mm512_cvtepi16_epi8(pairs));
+    const __m512i quads = _mm512_madd_epi16(pairs, _mm512_set1_epi32((16 << 16) | 1));
+    return _mm512_castsi128_si512(_mm512_cvtepi32_epi8(quads));
   }
 }
 
-// Stores the whole chunks of 64 channels of a row and returns how many channels that were; codes(c) are those of 16
-// channels from c on, less the zero point.
-template <int kBits, class Codes>
-SMOOTHBIT_INLINE int64_t store_simple_avx512(const Epilogue& e, int64_t row, const Codes& codes) {
-  const __m512i zero_point = _mm512_set1_epi32(static_cast<int>(e.output.zero_point[0]));
-  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-  const int64_t whole = e.num_channels / 64 * 64;
-  uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
-  const auto pair = [&](int64_t c) {
-    return _mm512_packus_epi32(_mm512_add_epi32(codes(c), zero_point), _mm512_add_epi32(codes(c + 16), zero_point));
-  };
-  for (int64_t c = 0; c < whole; c += 64, out += 8 * kBits) {
-    // Packing works within 128-bit parts; the permutation restores the order of groups of four.
-    const __m512i low = pair(c), high = pair(c + 32);
-    store_bytes_avx512<kBits>(out, _mm512_permutexvar_epi32(order, _mm512_packus_epi16(low, high)));
-  }
-  return whole;
-}
-
-// The same of a row without terms, from int32 sums.
+// The first 8 kBits bytes.
 template <int kBits>
-SMOOTHBIT_INLINE int64_t finish_simple_avx512(const Epilogue& e, const SimpleLawAvx512<kBits>& law, int64_t row,
-                                              const int32_t* sums, float row_term) {
-  const auto constants = law.template row<false>(row, row_term);
-  return store_simple_avx512<kBits>(e, row, [&](int64_t c) {
-    const __m512i sums_i32x16 = _mm512_loadu_si512(sums + c);
-    __m512i code;
-    law.template codes<false, 1>(constants, &sums_i32x16, nullptr, &code);
-    return code;
-  });
+SMOOTHBIT_INLINE void store_packed_avx512(uint8_t* out, __m512i packed) {
+  if constexpr (kBits == 8) {
+    _mm512_storeu_si512(out, packed);
+  } else if constexpr (kBits == 4) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_castsi512_si256(packed));
+  } else if constexpr (kBits == 2) {
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_castsi512_si128(packed));
+  } else {
+    _mm_storel_epi64(reinterpret_cast<__m128i*>(out), _mm512_castsi512_si128(packed));
+  }
 }
+
+// The codes of a law that all channels share, less the zero point, four vectors of int32 in the order of the channels, as
+// bytes; what is less than 0 becomes 0.
+SMOOTHBIT_INLINE __m512i join_codes_avx512(const __m512i* codes_i32x16, __m512i zero_point_i16x32) {
+  const auto words = [&](int v) {
+    return _mm512_adds_epi16(_mm512_packs_epi32(codes_i32x16[v], codes_i32x16[v + 1]), zero_point_i16x32);
+  };
+  // Packing works within 128-bit parts; the permutation restores the order of groups of four.
+  const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+  return _mm512_permutexvar_epi32(order, _mm512_packus_epi16(words(0), words(2)));
+}
+
+// Codes of rows whose channels share one plain law, but not what comes before it: factors, terms and biases of channels.
+template <int kBits>
+class ChannelsLawAvx512 {
+ public:
+  static bool fits(const Epilogue& e) {
+    const Law& law = e.output;
+    const auto is_one = [&](const float* values) {
+      return std::all_of(values, values + e.num_channels, [&](float value) { return value == values[0]; });
+    };
+    return e.num_channels > 0 && e.col_scale && !e.row_scale && !e.num_terms && !e.aggregate.num_bits &&
+           !e.output_row_scale && law.num_bits == kBits && is_plain_law(law) && is_one(law.inv_scale) &&
+           is_one(law.phase) && is_one(law.zero_point);
+  }
+
+  // Of an epilogue that fits.
+  explicit ChannelsLawAvx512(const Epilogue& e)
+      : col_scale_(e.col_scale),
+        col_term_(e.col_term),
+        col_bias_(e.col_bias),
+        num_channels_(e.num_channels),
+        out_(static_cast<uint8_t*>(e.out)),
+        out_stride_(e.out_stride),
+        has_relu_(e.has_relu),
+        has_phase_(!e.output.phase_is_zero),
+        inv_scale_(_mm512_set1_ps(e.output.inv_scale[0])),
+        phase_(_mm512_set1_ps(e.output.phase[0])),
+        high_(_mm512_set1_ps(e.output.qmax - e.output.zero_point[0])),
+        zero_point_(_mm512_set1_epi16(static_cast<int16_t>(e.output.zero_point[0]))) {}
+
+  // `sums` can be read up to the next multiple of 64 channels.
+  SMOOTHBIT_INLINE void finish(int64_t row, const int32_t* sums, float row_term) const {
+    uint8_t* out = out_ + row * out_stride_;
+    int64_t c = 0;
+    for (; c + 64 <= num_channels_; c += 64, out += 8 * kBits)
+      store_packed_avx512<kBits>(out, pack_bytes_avx512<kBits>(codes(c, sums + c, row_term)));
+    const int64_t rest = num_channels_ - c;
+    if (rest == 0) return;
+    const __m512i last = _mm512_maskz_mov_epi8((uint64_t{1} << rest) - 1, codes(c, sums + c, row_term));
+    _mm512_mask_storeu_epi8(out, (uint64_t{1} << (rest * kBits + 7) / 8) - 1, pack_bytes_avx512<kBits>(last));
+  }
+
+ private:
+  // 64 codes from channel c on, each in a byte.
+  SMOOTHBIT_INLINE __m512i codes(int64_t c, const int32_t* sums, float row_term) const {
+    const auto each = [](const auto& operation) {
+      for (int v = 0; v < 4; ++v) operation(v);
+    };
+    const auto load = [&](const float* values, int v) { return _mm512_loadu_ps(values + c + 16 * v); };
+    __m512 y[4];
+    each([&](int v) { y[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_loadu_si512(sums + 16 * v)), load(col_scale_, v)); });
+    if (col_term_) {
+      const __m512 factor = _mm512_set1_ps(row_term);
+      each([&](int v) { y[v] = _mm512_add_ps(y[v], _mm512_mul_ps(factor, load(col_term_, v))); });
+    }
+    if (col_bias_) each([&](int v) { y[v] = _mm512_add_ps(y[v], load(col_bias_, v)); });
+    if (has_relu_) each([&](int v) { y[v] = _mm512_max_ps(y[v], _mm512_setzero_ps()); });
+    each([&](int v) { y[v] = _mm512_mul_ps(y[v], inv_scale_); });
+    if (has_phase_) each([&](int v) { y[v] = _mm512_add_ps(y[v], phase_); });
+    __m512i codes[4];
+    // The minimum as in SimpleLawAvx512: NaN is code 0.
+    each([&](int v) { codes[v] = _mm512_cvtps_epi32(_mm512_min_ps(high_, y[v])); });
+    return join_codes_avx512(codes, zero_point_);
+  }
+
+  const float* col_scale_;
+  const float* col_term_;
+  const float* col_bias_;
+  int64_t num_channels_;
+  uint8_t* out_;
+  int64_t out_stride_;
+  bool has_relu_, has_phase_;
+  __m512 inv_scale_, phase_, high_;
+  __m512i zero_point_;
+};
 
 }  // namespace
 }  // namespace smoothbit

@@ -11,6 +11,7 @@
 
 #include "../epilogue/avx512.h"
 #include "../epilogue/simple_avx512.h"
+#include "../prefetch.h"
 #include "sextets_avx512.h"
 #include "thresholds.h"
 #include "unpack.h"
@@ -18,6 +19,52 @@
 namespace smoothbit {
 void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end);
 }
+
+SMOOTHBIT_BEGIN_AVX512
+namespace smoothbit {
+namespace {
+
+// Rows of any epilogue.
+class AnyLaw {
+ public:
+  explicit AnyLaw(const Epilogue& e) : e_(e) {}
+  SMOOTHBIT_INLINE void finish(int64_t row, const int32_t* sums, float row_term) const {
+    finish_row_avx512(e_, row, 0, e_.num_channels, sums, row_term);
+  }
+
+ private:
+  const Epilogue& e_;
+};
+
+// Finishes rows [row, row + num_rows).
+using FinishRows = void (*)(const GemmArgs& args, int64_t row, int64_t num_rows, const int32_t* sums,
+                            const GemmRowSums* row_sums);
+
+template <class Law>
+void finish_rows(const GemmArgs& args, int64_t row, int64_t num_rows, const int32_t* sums, const GemmRowSums* row_sums) {
+  const Epilogue& e = args.epilogue;
+  const Law law(e);
+  const int64_t sums_stride = gemm_sums_stride(args);
+  for (int64_t r = 0; r < num_rows; ++r, sums += sums_stride) {
+    float row_term = 0.0f;
+    if (e.row_term) row_term = e.row_term[row + r];
+    else if (e.col_term) row_term = static_cast<float>(row_sums[r].codes);
+    law.finish(row + r, sums, row_term);
+    clear_row_padding_serial(e, row + r);
+  }
+}
+
+FinishRows choose_finish(const Epilogue& e) {
+  if (ChannelsLawAvx512<1>::fits(e)) return finish_rows<ChannelsLawAvx512<1>>;
+  if (ChannelsLawAvx512<2>::fits(e)) return finish_rows<ChannelsLawAvx512<2>>;
+  if (ChannelsLawAvx512<4>::fits(e)) return finish_rows<ChannelsLawAvx512<4>>;
+  if (ChannelsLawAvx512<8>::fits(e)) return finish_rows<ChannelsLawAvx512<8>>;
+  return finish_rows<AnyLaw>;
+}
+
+}  // namespace
+}  // namespace smoothbit
+SMOOTHBIT_END_AVX512
 
 SMOOTHBIT_BEGIN_AVX512_VNNI
 namespace smoothbit {
@@ -99,12 +146,20 @@ __attribute__((noinline)) void multiply_bytes(const Group& g) {
   store_dots<kGroups>(g, 3, row_3);
 }
 
-void multiply_block(const GemmArgs& args, Group g, int64_t num_rows) {
+// Asks for source rows [row, row + count), those that there are.
+void prefetch_source(const GemmArgs& args, int64_t row, int64_t count) {
+  const int64_t end = std::min(args.num_rows, row + count) * args.source_stride;
+  for (int64_t i = row * args.source_stride; i < end; i += 64) prefetch_row(args.source + i);
+}
+
+// Source rows from `next` on are asked for meanwhile.
+void multiply_block(const GemmArgs& args, Group g, int64_t num_rows, int64_t next) {
   const int64_t num_groups = gemm_num_groups(args);
   const Group first = g;
   for (int64_t group = 0; group < num_groups;) {
     const int64_t count = num_groups - group >= 4 ? 4 : 1;
     for (int64_t r = 0; r < num_rows; r += kRows) {
+      if (group == 0) prefetch_source(args, next + r, kRows);
       g.codes = first.codes + r * g.codes_stride;
       g.panel = first.panel + group * g.group_bytes;
       g.row_sums = first.row_sums + r;
@@ -133,27 +188,9 @@ int32_t sum_codes(const uint8_t* codes, int64_t depth) {
   return _mm_cvtsi128_si32(_mm_add_epi32(four, _mm_shuffle_epi32(four, 0xb1)));
 }
 
-// Finishes rows [row, row + num_rows). kBits: of the output of a simple epilogue without terms; 0 for any other.
-template <int kBits>
-void finish_rows(const GemmArgs& args, const SimpleLawAvx512<kBits>& law, int64_t row, int64_t num_rows,
-                 const int32_t* sums, const GemmRowSums* row_sums) {
-  const Epilogue& e = args.epilogue;
-  const int64_t sums_stride = gemm_sums_stride(args);
-  for (int64_t r = 0; r < num_rows; ++r, sums += sums_stride) {
-    float row_term = 0.0f;
-    if (e.row_term) row_term = e.row_term[row + r];
-    else if (e.col_term) row_term = static_cast<float>(row_sums[r].codes);
-    int64_t done = 0;
-    if constexpr (kBits > 0) done = finish_simple_avx512(e, law, row + r, sums, row_term);
-    if (done < e.num_channels) finish_row_avx512(e, row + r, done, e.num_channels - done, sums + done, row_term);
-    clear_row_padding_serial(e, row + r);
-  }
-}
-
-template <int kBits>
 void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
-  const SimpleLawAvx512<kBits> law(e);
+  const FinishRows finish_rows = choose_finish(e);
   const int64_t sums_stride = gemm_sums_stride(args), codes_stride = gemm_codes_stride(args);
   const bool has_row_sums = e.col_term && !e.row_term, is_direct = is_unpacked(args);
   GemmRowSums row_sums[kGemmRowBlock] = {};
@@ -172,8 +209,8 @@ void multiply_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64
     } else {
       gemm_unpack_rows_avx2(args, row, num_rows, codes, row_sums);
     }
-    multiply_block(args, block, num_rows);
-    finish_rows<kBits>(args, law, row, num_rows, sums, row_sums);
+    multiply_block(args, block, num_rows, row + kGemmRowBlock);
+    finish_rows(args, row, num_rows, sums, row_sums);
   }
 }
 
@@ -249,10 +286,10 @@ void gemm_sextets_avx512(const GemmArgs& args, void* scratch, int64_t row_begin,
                          });
     return;
   }
-  const SimpleLawAvx512<0> law(args.epilogue);
+  const FinishRows finish_rows = choose_finish(args.epilogue);
   multiply_sextet_rows(args, scratch, row_begin, row_end, false,
                        [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
-                         finish_rows<0>(args, law, row, count, sums, row_sums);
+                         finish_rows(args, row, count, sums, row_sums);
                        });
 }
 
@@ -265,14 +302,7 @@ namespace smoothbit {
 void gemm_avx512(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   if (gemm_layout(args) == GemmLayout::sextets) return gemm_sextets_avx512(args, scratch, row_begin, row_end);
   if (!args.has_vnni || gemm_layout(args) == GemmLayout::nibbles) return gemm_avx2(args, scratch, row_begin, row_end);
-  const Epilogue& e = args.epilogue;
-  switch (e.is_simple && e.num_terms == 0 ? e.output.num_bits : 0) {
-    case 1: return multiply_rows<1>(args, scratch, row_begin, row_end);
-    case 2: return multiply_rows<2>(args, scratch, row_begin, row_end);
-    case 4: return multiply_rows<4>(args, scratch, row_begin, row_end);
-    case 8: return multiply_rows<8>(args, scratch, row_begin, row_end);
-    default: return multiply_rows<0>(args, scratch, row_begin, row_end);
-  }
+  multiply_rows(args, scratch, row_begin, row_end);
 }
 
 }  // namespace smoothbit

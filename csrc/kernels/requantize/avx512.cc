@@ -22,13 +22,18 @@ void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_
   const Epilogue& e = args.epilogue;
   const SimpleLawAvx512<kBits> law(e);
   const Term& term = e.terms[0];
+  const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(e.output.zero_point[0]));
   for (int64_t row = row_begin; row < row_end; ++row) {
     const float* values = static_cast<const float*>(term.data) + row * term.stride;
     const __m512 scale = _mm512_set1_ps(term.row_scale ? term.row_scale[row] : 1.0f);
-    const int64_t whole = store_simple_avx512<kBits>(
-        e, row, [&](int64_t c) { return law.code_of_values(_mm512_loadu_ps(values + c), scale); });
-    const int64_t rest = e.num_channels - whole;
-    if (rest > 0) finish_row_avx512(e, row, whole, rest, args.sums, 0.0f);
+    uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
+    int64_t c = 0;
+    for (; c + 64 <= e.num_channels; c += 64, out += 8 * kBits) {
+      __m512i codes[4];
+      for (int v = 0; v < 4; ++v) codes[v] = law.code_of_values(_mm512_loadu_ps(values + c + 16 * v), scale);
+      store_packed_avx512<kBits>(out, pack_bytes_avx512<kBits>(join_codes_avx512(codes, zero_point)));
+    }
+    if (c < e.num_channels) finish_row_avx512(e, row, c, e.num_channels - c, args.sums, 0.0f);
     clear_row_padding_serial(e, row);
   }
 }
