@@ -30,7 +30,7 @@ enum class GemmLayout : int { nibbles, sextets, bytes, words };
 
 constexpr int64_t kGemmPiece = 64;     // bytes of a panel piece
 constexpr int64_t kGemmRowBlock = 24;  // source rows that are unpacked, multiplied and finished together
-constexpr int64_t kGemmSlots = 256;    // row sums whose thresholds are kept, see gemm/thresholds_avx2.h
+constexpr int64_t kGemmSlots = 256;    // row sums whose thresholds are kept, see gemm/thresholds.h
 constexpr int64_t kGemmSlotBytes = 8;  // of each, besides the thresholds
 
 struct GemmArgs {

@@ -9,7 +9,6 @@
 #include "../epilogue/tile_avx2.h"
 #include "multiply_avx2.h"
 #include "thresholds.h"
-#include "thresholds_avx2.h"
 #include "unpack.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -79,26 +78,70 @@ void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_prod
   block.sums_stride = sums_stride;
 }
 
+// Rows of narrow sums to codes by their thresholds.
+class CompareAvx2 {
+ public:
+  static constexpr int64_t kBlock = 32;  // channels
+
+  CompareAvx2(const Epilogue& e, int64_t width) : e_(e), width_(width) {}
+
+  SMOOTHBIT_INLINE void operator()(int64_t row, const int32_t* sums, const int16_t* table) const {
+    if (e_.output.num_bits == 2) compare<2>(row, sums, table);
+    else compare<1>(row, sums, table);
+    clear_row_padding_serial(e_, row);
+  }
+
+ private:
+  template <int kBits>
+  SMOOTHBIT_INLINE void compare(int64_t row, const int32_t* sums, const int16_t* table) const {
+    // Copies: as members they would be read again after each store.
+    const int64_t num_channels = e_.num_channels, width = width_;
+    uint8_t* out = static_cast<uint8_t*>(e_.out) + row * e_.out_stride;
+    for (int64_t c = 0; c < num_channels; c += kBlock, sums += kBlock / 2, table += kBlock, out += kBlock / 8 * kBits) {
+      const __m256i even = load_avx2(sums), odd = load_avx2(sums + 8);
+      __m256i even_count = _mm256_setzero_si256(), odd_count = even_count;
+      for (int t = 0; t < (1 << kBits) - 1; ++t) {
+        even_count = _mm256_sub_epi16(even_count, _mm256_cmpgt_epi16(even, load_avx2(table + t * width)));
+        odd_count = _mm256_sub_epi16(odd_count, _mm256_cmpgt_epi16(odd, load_avx2(table + t * width + kBlock / 2)));
+      }
+      const __m256i codes_u8x32 = _mm256_or_si256(even_count, _mm256_slli_epi16(odd_count, 8));
+      if (num_channels - c >= kBlock) store_bytes_avx2<kBits>(out, codes_u8x32);
+      else store_end<kBits>(out, codes_u8x32, num_channels - c);
+    }
+  }
+
+  // Lanes without a channel are not in the table.
+  template <int kBits>
+  SMOOTHBIT_INLINE void store_end(uint8_t* out, __m256i codes_u8x32, int64_t num_channels) const {
+    uint8_t bytes[kBlock / 8 * kBits];
+    store_bytes_avx2<kBits>(bytes, codes_u8x32);
+    uint64_t word = 0;
+    std::memcpy(&word, bytes, sizeof bytes);
+    word &= (uint64_t{1} << (num_channels * kBits)) - 1;
+    store_bytes(out, word, (num_channels * kBits + 7) / 8);
+  }
+
+  const Epilogue& e_;
+  int64_t width_;  // of a row of the tables
+};
+
 void multiply_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratch, int64_t row_begin, int64_t row_end) {
-  ProductThresholdsAvx2 thresholds(args, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
+  ProductThresholds thresholds(args, CompareAvx2::kBlock, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
+  const CompareAvx2 compare(args.epilogue, thresholds.width());
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
     unpack_block(args, block, row, num_rows);
     multiply_block(args, block, num_rows);
-    thresholds.finish(row, num_rows, block.sums, block.sums_stride, block.row_sums);
+    for (int64_t r = 0; r < num_rows; ++r) {
+      const int32_t row_sum = args.epilogue.col_term ? block.row_sums[r].codes : 0;
+      const int32_t* sums = block.sums + r * block.sums_stride;
+      if (const int16_t* table = thresholds.find(row_sum)) compare(row + r, sums, table);
+      else thresholds.finish_float(row + r, sums, row_sum);
+    }
   }
 }
 
 }  // namespace
-
-bool product_thresholds_fit(const GemmArgs& args, int64_t num_rows) {
-  return ProductThresholdsAvx2::fits(args, num_rows);
-}
-
-void finish_by_thresholds(const GemmArgs& args, void* memory, int64_t row, int64_t count, const int32_t* sums,
-                          int64_t stride, const GemmRowSums* row_sums) {
-  ProductThresholdsAvx2(args, memory).finish(row, count, sums, stride, row_sums);
-}
 
 void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
   Epilogue e = args.epilogue;
@@ -114,7 +157,7 @@ void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t r
   block.sums_stride = is_tiled ? tile.lanes : gemm_sums_stride(args);
   block.codes_stride = gemm_codes_stride(args);
   block.codes = reinterpret_cast<uint8_t*>(block.sums + (kGemmRowBlock + 1) * gemm_sums_stride(args));
-  block.is_narrow = ProductThresholdsAvx2::fits(args, row_end - row_begin);
+  block.is_narrow = ProductThresholds::fits(args, row_end - row_begin);
   fill_col_products(args, block, col_products);
   if (block.is_narrow) return multiply_by_thresholds(args, block, scratch, row_begin, row_end);
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {

@@ -276,13 +276,17 @@ void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin
 }  // namespace
 
 void gemm_sextets_avx512(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
-  if (product_thresholds_fit(args, row_end - row_begin)) {
-    void* memory = static_cast<uint8_t*>(scratch) + gemm_block_bytes(args);
-    GemmArgs next = args;
+  if (ProductThresholds::fits(args, row_end - row_begin)) {
+    ProductThresholds thresholds(args, CompareSextets::kBlock, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
+    const CompareSextets compare(args.epilogue, thresholds.width());
+    const bool has_row_sums = args.epilogue.col_term;
     multiply_sextet_rows(args, scratch, row_begin, row_end, true,
                          [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
-                           finish_by_thresholds(next, memory, row, count, sums, gemm_sums_stride(args), row_sums);
-                           next.is_repeated = true;
+                           for (int64_t r = 0; r < count; ++r, sums += gemm_sums_stride(args)) {
+                             const int32_t row_sum = has_row_sums ? row_sums[r].codes : 0;
+                             if (const int16_t* table = thresholds.find(row_sum)) compare(row + r, sums, table);
+                             else thresholds.finish_float(row + r, sums, row_sum);
+                           }
                          });
     return;
   }

@@ -24,6 +24,7 @@
 
 #include "../target.h"
 #include "lookup.h"
+#include "narrow_avx2.h"
 #include "unpack.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
@@ -64,9 +65,6 @@ struct RowAvx2 {
     high += reinterpret_cast<Register>(high_terms);
   }
 };
-
-SMOOTHBIT_INLINE __m256i load_avx2(const void* from) { return _mm256_loadu_si256(static_cast<const __m256i*>(from)); }
-SMOOTHBIT_INLINE void store_avx2(void* to, __m256i value) { _mm256_storeu_si256(static_cast<__m256i*>(to), value); }
 
 // Four bytes of a row in every lane.
 SMOOTHBIT_INLINE __m256i broadcast_lane_avx2(const uint8_t* codes) {
@@ -193,27 +191,9 @@ SMOOTHBIT_INLINE void widen_lookup_avx2(const RowAvx2<U8x32>& acc, bool is_first
   if (kRegisters == 2) widen_lookup_avx2(reinterpret_cast<__m256i>(acc.high), is_first, wide_u16x16 + 2);
 }
 
-// Sums of 32 channels: lane i of `even` is that of channel 2i, lane i of `odd` that of channel 2i + 1.
-struct NarrowSumsAvx2 {
-  __m256i even, odd;
-};
-
 SMOOTHBIT_INLINE NarrowSumsAvx2 narrow_sums_avx2(const __m256i* wide_u16x16) {
   const __m256i odd = wide_u16x16[1];
   return {_mm256_sub_epi16(wide_u16x16[0], _mm256_slli_epi16(odd, 8)), odd};
-}
-
-// In the order of the channels, added to those of the depths before unless `is_first`.
-SMOOTHBIT_INLINE void store_sums_avx2(const NarrowSumsAvx2& narrow, bool is_first, int32_t* sums) {
-  // Channels 0-7 and 16-23, 8-15 and 24-31.
-  const __m256i low = _mm256_unpacklo_epi16(narrow.even, narrow.odd);
-  const __m256i high = _mm256_unpackhi_epi16(narrow.even, narrow.odd);
-  const __m128i eights[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
-                             _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
-  for (int i = 0; i < 4; ++i) {
-    const __m256i sums_i32x8 = _mm256_cvtepu16_epi32(eights[i]);
-    store_avx2(sums + 8 * i, is_first ? sums_i32x8 : _mm256_add_epi32(sums_i32x8, load_avx2(sums + 8 * i)));
-  }
 }
 
 template <int kRegisters>

@@ -20,7 +20,7 @@ SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
-constexpr int kSextetRows = 4;
+constexpr int kSextetRows = 8;
 static_assert(kGemmRowBlock % kSextetRows == 0, "a row block is whole calls");
 
 // Sums of 64 channels: lane i of `even` is that of channel 2i, lane i of `odd` that of channel 2i + 1.
@@ -42,23 +42,27 @@ SMOOTHBIT_INLINE void widen_sextets(const U8x64& acc, SextetSums& sums) {
   sums.odd = _mm512_add_epi16(sums.odd, _mm512_srli_epi16(pairs, 8));
 }
 
-// Four rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits.
+// Eight rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits.
 template <int kBits>
 __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel,
                                                 int64_t num_steps, SextetSums sums[kSextetRows]) {
   alignas(64) static constexpr GemmFieldProducts<kBits, 6> kTable;
   const uint8_t* products = kTable.product;
   const __m512i zero = _mm512_setzero_si512();
-  SextetSums sums_0{zero, zero}, sums_1 = sums_0, sums_2 = sums_0, sums_3 = sums_0;
+  SextetSums sums_0{zero, zero}, sums_1 = sums_0, sums_2 = sums_0, sums_3 = sums_0, sums_4 = sums_0, sums_5 = sums_0, sums_6 = sums_0, sums_7 = sums_0;
   for (int64_t left = num_steps; left > 0; left -= kTable.kNarrowSteps) {
-    U8x64 row_0{}, row_1{}, row_2{}, row_3{};
+    U8x64 row_0{}, row_1{}, row_2{}, row_3{}, row_4{}, row_5{}, row_6{}, row_7{};
     const uint8_t* end = codes + std::min<int64_t>(kTable.kNarrowSteps, left);
     do {
       const __m512i weights = _mm512_loadu_si512(panel);
-      add_sextet(row_0, products, codes[0], weights);
-      add_sextet(row_1, products, codes[codes_stride], weights);
+      add_sextet(row_0, products, codes[0 * codes_stride], weights);
+      add_sextet(row_1, products, codes[1 * codes_stride], weights);
       add_sextet(row_2, products, codes[2 * codes_stride], weights);
       add_sextet(row_3, products, codes[3 * codes_stride], weights);
+      add_sextet(row_4, products, codes[4 * codes_stride], weights);
+      add_sextet(row_5, products, codes[5 * codes_stride], weights);
+      add_sextet(row_6, products, codes[6 * codes_stride], weights);
+      add_sextet(row_7, products, codes[7 * codes_stride], weights);
       panel += kGemmPiece;
       ++codes;
     } while (codes != end);
@@ -66,22 +70,27 @@ __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t co
     widen_sextets(row_1, sums_1);
     widen_sextets(row_2, sums_2);
     widen_sextets(row_3, sums_3);
+    widen_sextets(row_4, sums_4);
+    widen_sextets(row_5, sums_5);
+    widen_sextets(row_6, sums_6);
+    widen_sextets(row_7, sums_7);
   }
   sums[0] = sums_0;
   sums[1] = sums_1;
   sums[2] = sums_2;
   sums[3] = sums_3;
+  sums[4] = sums_4;
+  sums[5] = sums_5;
+  sums[6] = sums_6;
+  sums[7] = sums_7;
   for (int r = 0; r < kSextetRows; ++r)
     sums[r].even = _mm512_sub_epi16(sums[r].even, _mm512_slli_epi16(sums[r].odd, 8));
 }
 
-// As thresholds.h wants them.
+// As CompareSextets wants them.
 SMOOTHBIT_INLINE void store_narrow_sextets(const SextetSums& sums, int32_t* to) {
-  const auto store = [&](int i, __m256i half) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(to + 8 * i), half); };
-  store(0, _mm512_castsi512_si256(sums.even));
-  store(1, _mm512_castsi512_si256(sums.odd));
-  store(2, _mm512_extracti64x4_epi64(sums.even, 1));
-  store(3, _mm512_extracti64x4_epi64(sums.odd, 1));
+  _mm512_storeu_si512(to, sums.even);
+  _mm512_storeu_si512(to + 16, sums.odd);
 }
 
 // In the order of the channels, added to those of the depths before unless `is_first`.
@@ -105,6 +114,84 @@ SMOOTHBIT_INLINE void store_wide_sextets(const SextetSums& sums, bool is_first, 
   store(32, second, 0);
   store(40, second, 1);
 }
+
+// Narrow sums to codes of one or two bits by the thresholds of thresholds.h.
+class CompareSextets {
+ public:
+  static constexpr int64_t kBlock = 64;  // channels
+
+  CompareSextets(const Epilogue& e, int64_t width)
+      : out_(static_cast<uint8_t*>(e.out)), out_stride_(e.out_stride), width_(width), num_bits_(e.output.num_bits),
+        num_whole_(e.num_channels / kBlock) {
+    // Lanes without a channel are not in the table.
+    alignas(16) uint8_t valid[16];
+    for (int64_t i = 0; i < 16; ++i) {
+      const int64_t bits = std::max<int64_t>(0, std::min<int64_t>(8, e.num_channels % kBlock * num_bits_ - 8 * i));
+      valid[i] = static_cast<uint8_t>((1 << bits) - 1);
+    }
+    valid_ = _mm_load_si128(reinterpret_cast<const __m128i*>(valid));
+  }
+
+  SMOOTHBIT_INLINE void operator()(int64_t row, const int32_t* sums, const int16_t* table) const {
+    if (num_bits_ == 2) compare<2>(row, sums, table);
+    else compare<1>(row, sums, table);
+  }
+
+ private:
+  // The padding of the row is cleared.
+  template <int kBits>
+  SMOOTHBIT_INLINE void compare(int64_t row, const int32_t* sums, const int16_t* table) const {
+    constexpr int64_t kBytes = kBlock / 8 * kBits;
+    uint8_t* out = out_ + row * out_stride_;
+    for (int64_t i = 0; i < num_whole_; ++i, sums += kBlock / 2, table += kBlock, out += kBytes)
+      store(out, kBytes, codes<kBits>(sums, table));
+    const int64_t left = out_ + (row + 1) * out_stride_ - out;
+    if (left == 0) return;
+    store(out, std::min(left, kBytes), _mm_and_si128(codes<kBits>(sums, table), valid_));
+    if (left > kBytes) std::memset(out + kBytes, 0, static_cast<size_t>(left - kBytes));
+  }
+
+  static SMOOTHBIT_INLINE void store(uint8_t* out, int64_t count, __m128i codes) {
+    _mm_mask_storeu_epi8(out, static_cast<__mmask16>((1 << count) - 1), codes);
+  }
+  // A threshold less one, less the sum, has the outcome for its sign.
+  SMOOTHBIT_INLINE __m512i outcome(const int32_t* sums, const int16_t* table, int threshold) const {
+    return _mm512_sub_epi16(_mm512_loadu_si512(table + threshold * width_), _mm512_loadu_si512(sums));
+  }
+  // Bits of x where the mask has them, of y elsewhere.
+  static SMOOTHBIT_INLINE __m512i select(uint32_t mask, __m512i x, __m512i y) {
+    return _mm512_ternarylogic_epi32(_mm512_set1_epi32(static_cast<int>(mask)), x, y, 0xca);
+  }
+  // Codes of 2 bits, in the upper bits of the lanes. Their outcomes never rise: the middle one is the upper bit of the
+  // code, and the parity of all three the lower one.
+  SMOOTHBIT_INLINE __m512i code(const int32_t* sums, const int16_t* table) const {
+    const __m512i middle = outcome(sums, table, 1);
+    const __m512i parity =
+        _mm512_ternarylogic_epi32(outcome(sums, table, 0), middle, outcome(sums, table, 2), 0x96);
+    return select(0x80008000u, middle, _mm512_srli_epi16(parity, 1));
+  }
+
+  // Packed codes of a block, whose even channels come before its odd ones.
+  template <int kBits>
+  SMOOTHBIT_INLINE __m128i codes(const int32_t* sums, const int16_t* table) const {
+    const int32_t* odd_sums = sums + kBlock / 4;
+    const int16_t* odd_table = table + kBlock / 2;
+    if constexpr (kBits == 1) {
+      const __m512i even = _mm512_srli_epi16(outcome(sums, table, 0), 8);
+      const __m512i signs = select(0x80008000u, outcome(odd_sums, odd_table, 0), even);
+      return _mm_cvtsi64_si128(static_cast<int64_t>(_mm512_test_epi8_mask(signs, _mm512_set1_epi8(-128))));
+    }
+    // A pair of channels in the upper four bits of a lane, and two pairs a byte.
+    const __m512i pairs = select(0xc000c000u, code(odd_sums, odd_table), _mm512_srli_epi16(code(sums, table), 2));
+    return _mm512_cvtepi32_epi8(select(0xf0, _mm512_srli_epi32(pairs, 24), _mm512_srli_epi32(pairs, 12)));
+  }
+
+  uint8_t* out_;
+  int64_t out_stride_, width_;
+  int num_bits_;
+  int64_t num_whole_;  // blocks
+  __m128i valid_;      // bits of the one after them that are codes
+};
 
 // Rows [row, row + count) into sextets, as gemm_unpack_rows_avx2 has it; row sums only if wanted.
 class SextetRows {
