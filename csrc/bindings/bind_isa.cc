@@ -9,6 +9,7 @@
 
 #include "arrays.h"
 #include "bind.h"
+#include "smoothbit/spmm.h"
 
 namespace smoothbit {
 namespace {
@@ -31,6 +32,10 @@ void choose(const std::string& name) {
     return;
   }
   throw nb::value_error("Expected the name of an ISA.");
+}
+
+bool streams_rows(int num_bits, int64_t num_channels) {
+  return current_kernels().isa == Isa::avx512 && cpu_has_vbmi() && spmm_streams_rows(num_bits, num_channels);
 }
 
 using RowTuple = std::tuple<std::string, std::string, std::string, std::string, int>;
@@ -56,8 +61,8 @@ int resolve_threads(int num_threads, int64_t work, int64_t work_per_thread) {
 void bind_isa(nb::module_& module) {
   module.def("available", &available, "Names of the usable ISAs, best first.");
   module.def("choose", &choose, nb::arg("name"), "Set the ISA of every later call in this process.");
-  module.def("streams_rows", [] { return current_kernels().isa == Isa::avx512 && cpu_has_vbmi(); },
-             "Whether float32 rows of whole cache lines are stored past the caches.");
+  module.def("streams_rows", &streams_rows, nb::arg("num_bits"), nb::arg("num_channels"),
+             "Whether spmm stores large float32 results of packed states past the caches.");
   module.def("kernel_rows", &rows, "Rows of the kernel lists: (family, isa, tags, symbol, lanes).");
 }
 

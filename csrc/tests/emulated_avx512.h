@@ -151,4 +151,3 @@ inline void _mm512_mask_storeu_epi8(void* to, __mmask64 mask, __m512i value) {
 inline void _mm512_mask_storeu_ps(void* to, __mmask16 mask, __m512 value) {
   emulated::masked_store<float>(to, mask, value);
 }
-inline void _mm512_stream_ps(void* to, __m512 value) { std::memcpy(to, &value, sizeof value); }

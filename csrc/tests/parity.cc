@@ -19,8 +19,10 @@ const int kLengths[] = {0,  1,  2,  3,  4,  5,   7,   8,   9,   10,  15,  16,  1
                         33, 40, 63, 64, 65, 97, 100, 127, 128, 129, 193, 255, 256, 257, 300, 513};
 const int kWidths[] = {1, 2, 4, 8};
 
-// Bytes after a row that make its stride 16, or none: the kernels then take whole registers.
-int padding_to_16(int length, int bits) { return std::max(0, 16 - (length * bits + 7) / 8); }
+// Bytes after a row that make its stride the least of those of which the kernels take whole registers, or none.
+int padding_to_register(int length, int bits) {
+  return std::max(0, (bits == 4 && length > 16 ? 32 : 16) - (length * bits + 7) / 8);
+}
 
 // Every `every`-th length.
 void run_all(int every) {
@@ -48,12 +50,12 @@ void run_all(int every) {
       for (const int depth : {1, 7, 64, 97, 300}) test_product_thresholds(random, bits, depth, length, ++variant);
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
     for (const int bits : {1, 2, 4})
-      for (const int extra : {0, 3, 16, 32, padding_to_16(length, bits)}) {
+      for (const int extra : {0, 3, 16, 32, padding_to_register(length, bits)}) {
         test_tabulated(random, bits, length, extra, ++variant);
         test_lookup(random, bits, length, extra, ++variant);
       }
     for (const int bits : kWidths)
-      for (const int extra : {0, 3, 16, 32, 48, padding_to_16(length, bits)})
+      for (const int extra : {0, 3, 16, 32, 48, padding_to_register(length, bits)})
         test_uniform(random, bits, length, extra, ++variant);
     for (const int bits : kWidths)
       for (const int extra : {0, 3, 16}) test_quantize(random, bits, length, extra, ++variant);

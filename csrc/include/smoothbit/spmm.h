@@ -30,6 +30,15 @@ struct SpmmArgs {
   RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either
 };
 
+// Whether the AVX-512 kernels (with VBMI) make float32 rows of packed ones in registers of 64 bytes; large results they then
+// store past the caches, where a row is a multiple of 32 bytes.
+inline bool spmm_has_wide_floats(int num_bits, int64_t num_channels) {
+  return num_channels > 16 && num_bits > 1 && (num_bits > 2 || num_channels * num_bits <= 256);
+}
+inline bool spmm_streams_rows(int num_bits, int64_t num_channels) {
+  return spmm_has_wide_floats(num_bits, num_channels) && num_channels % 8 == 0;
+}
+
 using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 
 // spmax has the same arguments, weights null: S[i, h] = max over entries e of row i of code[indices[e], h], 0 for none.

@@ -169,12 +169,11 @@ SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const Thresho
   neighbours<kBits, kTerms>(call, place, end, SearchPlanes<kBits, kTerms>{search});
 }
 
-// Whether float32 rows are whole lines, and too many for the caches.
-bool is_streamed(const Epilogue& e, int64_t num_rows) {
+// Whether float32 rows are whole registers of 32 bytes, and too many for the caches.
+bool is_streamed(int num_bits, const Epilogue& e, int64_t num_rows) {
   constexpr int64_t kCacheBytes = 1 << 22;
-  const int64_t row_bytes = e.num_channels * 4;
-  return num_rows * row_bytes > kCacheBytes && row_bytes % 64 == 0 && e.out_stride * 4 % 64 == 0 &&
-         reinterpret_cast<uintptr_t>(e.out) % 64 == 0;
+  return spmm_streams_rows(num_bits, e.num_channels) && num_rows * e.num_channels * 4 > kCacheBytes &&
+         e.out_stride % 8 == 0 && reinterpret_cast<uintptr_t>(e.out) % 32 == 0;
 }
 
 // Finishes places without a table.
@@ -215,7 +214,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   constexpr int kParts = Rows::kParts;
   if (!call.e.output.num_bits) {
     if constexpr (Channels<kBits, kParts>::kIsPossible) {
-      const FloatOutput<kBits, (kTerms > 0), Rows> output{call, {}, is_streamed(call.e, call.args.num_rows)};
+      const FloatOutput<kBits, (kTerms > 0), Rows> output{call, {}, is_streamed(kBits, call.e, call.args.num_rows)};
       float_rows<kBits, (kTerms > 0)>(call, output, place, end);
       _mm_sfence();
     }
@@ -334,7 +333,7 @@ bool has_simple_values(const Epilogue& e) {
 template <int kBits>
 bool fits(const SpmmArgs& args, int64_t needed) {
   const Epilogue& e = args.epilogue;
-  const bool is_float = kBits > 1 && has_simple_values<kBits>(e) && (kBits > 2 || needed < 64);
+  const bool is_float = spmm_has_wide_floats(kBits, e.num_channels) && has_simple_values<kBits>(e);
   const bool is_packed = has_tables<kBits>(e) || (kBits > 1 && e.is_simple && e.output.num_bits == kBits);
   if (args.weights || !(is_float || is_packed) || e.num_terms > (kBits == 2 ? 2 : 1)) return false;
   bool is_whole = args.source_stride >= needed && (is_float || e.out_stride >= needed);
@@ -346,8 +345,9 @@ bool fits(const SpmmArgs& args, int64_t needed) {
 template <int kBits>
 void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   const int64_t row_bytes = (args.epilogue.num_channels * kBits + 7) / 8;
-  const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 ? 32 : 16;
-  // Rows of fewer channels are packed closer than a register share (kernels.aligned_row_bytes).
+  // A register of four rows needs four planes, which 4 bits have not. Rows of fewer channels are packed closer than a
+  // register share (kernels.aligned_row_bytes).
+  const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 || kBits > 2 ? 32 : 16;
   if (args.epilogue.num_channels > 16 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
     if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
     if (needed == 32) return run<kBits, 2>(args, other, begin, end);

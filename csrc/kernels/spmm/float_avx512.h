@@ -198,13 +198,16 @@ struct FloatOutput {
   }
   // The values of vector v, of which the row has `count` in all.
   SMOOTHBIT_INLINE void store(float* out, int v, int64_t count, __m512 y) const {
-    if (count <= 16 * v) return;
-    if (is_streamed)
-      _mm512_stream_ps(out + 16 * v, y);
-    else if (count - 16 * v >= 16)
-      _mm512_storeu_ps(out + 16 * v, y);
-    else
-      _mm512_mask_storeu_ps(out + 16 * v, static_cast<__mmask16>((1u << (count - 16 * v)) - 1), y);
+    const int64_t left = count - 16 * v;
+    if (left <= 0) return;
+    out += 16 * v;
+    if (!is_streamed) {
+      if (left >= 16) _mm512_storeu_ps(out, y);
+      else _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << left) - 1), y);
+      return;
+    }
+    _mm256_stream_ps(out, _mm512_castps512_ps256(y));
+    if (left >= 16) _mm256_stream_ps(out + 8, _mm256_castsi256_ps(_mm512_extracti64x4_epi64(_mm512_castps_si512(y), 1)));
   }
   SMOOTHBIT_INLINE void end(int64_t) const {}
 };

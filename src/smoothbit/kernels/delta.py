@@ -25,9 +25,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from smoothbit.kernels.epilogue import Epilogue
-from smoothbit.kernels.output import aligned_row_bytes
 from smoothbit.numerics.aligned import aligned_empty
 from smoothbit.numerics.csr import CSR
+from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.typing import Int16Array, Int32Array, Int64Array
 
 INT16_MAX = 2**15 - 1
@@ -126,4 +126,6 @@ def delta_state(graph: CSR, num_channels: int, num_bits: int, bound: int) -> Del
 
 def delta_state_width(num_channels: int, num_bits: int) -> int:
     """Return W: F rounded up to whole blocks, an even number of them beyond the first."""
-    return max(aligned_row_bytes(num_channels, num_bits), BLOCK_BYTES) * 8 // num_bits
+    row_bytes = packed_row_bytes(num_channels, num_bits)
+    room = BLOCK_BYTES if row_bytes <= BLOCK_BYTES else (row_bytes + 31) // 32 * 32
+    return room * 8 // num_bits

@@ -19,7 +19,7 @@ def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
     """Return the row stride the kernels like best: B rounded up to 1, 2, 4, 8, 16 or a multiple of 32.
 
     More than 16 channels have at least 16 bytes: the kernels of whole registers are several times faster at 1 and 2
-    bits, which is more than a smaller table saves.
+    bits, which is more than a smaller table saves. The same at 4 bits with 32 bytes, on AVX-512.
 
     Args:
         num_channels: F.
@@ -33,18 +33,22 @@ def aligned_row_bytes(num_channels: int, num_bits: int) -> int:
     """
     row_bytes = packed_row_bytes(num_channels, check_num_bits(num_bits))
     if num_channels > 16:
-        row_bytes = max(row_bytes, 16)
+        row_bytes = max(row_bytes, 32 if num_bits == 4 and isa.chosen() == "avx512" else 16)
     if row_bytes <= 16:
         return 1 << max(row_bytes - 1, 0).bit_length()
     return (row_bytes + 31) // 32 * 32
 
 
-def streams_rows(num_channels: int) -> bool:
-    """Return whether kernels of the ISA in force store large float32 results [N, F] past the caches.
+def streams_rows(num_channels: int, num_bits: int) -> bool:
+    """Return whether `spmm` of the ISA in force stores large float32 results past the caches.
 
-    Rows may then go to any place at no extra cost. It takes rows of whole cache lines, F a multiple of 16.
+    Rows may then go to any place at little extra cost.
+
+    Args:
+        num_channels: F.
+        num_bits: Width of the states that it gathers.
     """
-    return isa.chosen() != "numpy" and num_channels % 16 == 0 and bool(isa.extension().streams_rows())
+    return isa.chosen() != "numpy" and bool(isa.extension().streams_rows(num_bits, num_channels))
 
 
 def output_rows(prepared: Prepared, num_rows: int, out: Any) -> UInt8Array | Float32Array:

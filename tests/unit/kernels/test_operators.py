@@ -179,6 +179,13 @@ def test_aligned_row_bytes():
     assert kernels.aligned_row_bytes(40, 8) == 64
 
 
+@pytest.mark.parametrize("tag", isa.available())
+def test_rows_of_17_channels_of_4_bits_share_a_register_by_two(tag):
+    wide = 32 if tag == "avx512" else 16
+    with isa.use(tag):
+        assert [kernels.aligned_row_bytes(f, 4) for f in (16, 17, 32, 33)] == [8, wide, wide, 32]
+
+
 def test_check_accumulator():
     kernels.check_accumulator(2**31 - 1, 1)
     kernels.check_accumulator(66311, 255, 127)
@@ -249,15 +256,17 @@ def test_take_rows_refuses_other_layouts():
         kernels.take_rows(floats(4, 2), np.zeros(3, np.int32), out=np.empty((3, 3), np.float32))
 
 
+@pytest.mark.parametrize("num_channels", [40, 64])
 @pytest.mark.parametrize("num_bits", [2, 4, 8])
 @pytest.mark.parametrize("tag", isa.available()[:-1])
-def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits):
-    num_rows, num_channels = 17_000, 64  # 4.35 MB: what AVX-512 stores past the caches
+def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits, num_channels):
+    num_rows = 4_400_000 // (4 * num_channels)  # what AVX-512 stores past the caches
     rng = np.random.default_rng(num_bits)
     lengths = np.repeat(rng.integers(1, 7, num_rows // 8 + 1), 8)[:num_rows]  # runs of one length
     indptr = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     graph = CSR(indptr, rng.integers(0, num_rows, indptr[-1]).astype(np.int32), num_rows)
-    source = pack(rng.integers(0, 1 << num_bits, (num_rows, num_channels)).astype(np.uint8), num_bits)
+    codes = pack(rng.integers(0, 1 << num_bits, (num_rows, num_channels)).astype(np.uint8), num_bits)
+    source = aligned_rows(codes, num_channels, num_bits)
     epilogue = Epilogue(
         num_channels,
         col_scale=np.full(num_channels, 0.3, np.float32),
@@ -265,7 +274,7 @@ def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits):
         out_rows=rng.permutation(num_rows).astype(np.int32),
     )
     buffer = np.zeros(num_rows * num_channels + 16, np.float32)
-    start = -buffer.ctypes.data % 64 // 4
+    start = (32 - buffer.ctypes.data) % 64 // 4
     out = buffer[start : start + num_rows * num_channels].reshape(num_rows, num_channels)
     with isa.use(tag):
         kernels.spmm(graph, source, num_bits, epilogue, out=out, num_threads=2)

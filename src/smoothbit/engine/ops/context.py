@@ -89,19 +89,21 @@ class Context:
         self.is_inside = False
         return moved
 
-    def leaving_rows(self, channels: int, law: AffineLaw | None) -> Int32Array | None:
+    def leaving_rows(self, channels: int, law: AffineLaw | None, state_bits: int | None = None) -> Int32Array | None:
         """Return where a kernel is to store the rows of a float32 result so that they have left, or None.
 
         What is left then, and its trace, is in the order of the caller. Codes leave by `leave`, and so do values
         beyond the caches, where stores of single rows are slower than a pass of their own (41 against 28 ms for
-        87 MB, 0.12 against 0.16 ms for 0.7 MB).
+        87 MB, 0.12 against 0.16 ms for 0.7 MB), unless they go past the caches.
 
         Args:
             channels: Channels of the result.
             law: Law of the result, or None for float32.
+            state_bits: Width of the states that `spmm` gathers for it; None for any other kernel.
         """
         num_bytes = self.graph.num_nodes * channels * np.dtype(np.float32).itemsize
-        is_cheap = num_bytes <= MAX_SCATTERED_BYTES or streams_rows(channels)
+        is_streamed = state_bits is not None and streams_rows(channels, state_bits)
+        is_cheap = num_bytes <= MAX_SCATTERED_BYTES or is_streamed
         if not self.is_inside or law is not None or not is_cheap:
             return None
         self.is_inside = False
@@ -204,7 +206,7 @@ class Context:
             has_relu=has_relu,
             output_row_scale=output_row_scale,
             output=output,
-            out_rows=self.leaving_rows(channels, output) if leaves else None,
+            out_rows=self.leaving_rows(channels, output, law.num_bits) if leaves else None,
         )
         array = self.backend.spmm(self.graph.csr, source.data, law.num_bits, None, epilogue)
         return self.finish(array, channels, output, stage)
