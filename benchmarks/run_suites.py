@@ -28,6 +28,7 @@ SETTINGS = {
     "propagate-cora-64": replace(REAL, graph="Cora"),
     "propagate-facebook-64": replace(REAL, graph="facebook"),
     "propagate-arxiv-128-degree": replace(ARXIV, num_channels=128, order="degree"),
+    "propagate-arxiv-40-degree": replace(ARXIV, num_channels=40, order="degree"),
     "propagate-cora-64-degree": replace(REAL, graph="Cora", order="degree"),
     "propagate-facebook-64-degree": replace(REAL, graph="facebook", order="degree"),
     "propagate-arxiv-128-delta": replace(ARXIV, num_channels=128, coding="delta"),
