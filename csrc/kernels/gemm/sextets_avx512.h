@@ -31,7 +31,7 @@ struct SextetSums {
 // Accumulators in the type of their lanes, rows by name: see multiply_avx2.h.
 using U8x64 = uint8_t __attribute__((vector_size(64)));
 
-SMOOTHBIT_INLINE void add_sextet(U8x64& acc, const uint8_t* products, uint8_t code, __m512i weights) {
+SMOOTHBIT_INLINE void add_sextet(U8x64& acc, const uint8_t* products, uint64_t code, __m512i weights) {
   acc += reinterpret_cast<U8x64>(_mm512_permutexvar_epi8(weights, _mm512_load_si512(products + 64 * code)));
 }
 
@@ -160,7 +160,7 @@ class CompareSextets {
   }
   // Bits of x where the mask has them, of y elsewhere.
   static SMOOTHBIT_INLINE __m512i select(uint32_t mask, __m512i x, __m512i y) {
-    return _mm512_ternarylogic_epi32(_mm512_set1_epi32(static_cast<int>(mask)), x, y, 0xca);
+    return _mm512_ternarylogic_epi32(x, y, _mm512_set1_epi32(static_cast<int>(mask)), 0xe4);
   }
   // Codes of 2 bits, in the upper bits of the lanes. Their outcomes never rise: the middle one is the upper bit of the
   // code, and the parity of all three the lower one.
