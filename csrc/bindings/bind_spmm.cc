@@ -18,8 +18,9 @@ class GatherCall : public Call {
     const KernelTable& kernels = current_kernels();
     const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
     SpmmArgs args = args_;
+    BufferPool::Loan copy;
     if (schedule_ && (kernels.isa == Isa::avx512 || kernels.isa == Isa::avx2))
-      args.schedule = schedule_->next(args.num_sources, args.source_stride, is_sorted(kernels.isa));
+      copy = schedule_->set(args, is_sorted(kernels.isa), num_threads_);
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 

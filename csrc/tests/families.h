@@ -387,6 +387,23 @@ void test_pack(Random& random, int bits, int length, int extra) {
 }
 
 // One kernel for all ISAs, by length of the row: against a copy by bytes.
+// Few of the sources have many entries, around powers of two, or all have.
+void test_sources(Random& random, bool is_skewed) {
+  const int num_sources = 200;
+  std::vector<int> uses(static_cast<size_t>(num_sources));
+  for (int& count : uses) count = is_skewed && random.integer(0, 9) ? random.integer(0, 2) : random.integer(60, 70);
+  uses.back() = 130;
+  std::vector<int32_t> indices, want;
+  for (int source = 0; source < num_sources; ++source)
+    indices.insert(indices.end(), static_cast<size_t>(uses[static_cast<size_t>(source)]), source);
+  for (int least = 128; is_skewed && least > 0; least /= 2)
+    for (int source = 0; source < num_sources; ++source)
+      if (const int count = uses[static_cast<size_t>(source)]; count >= least && count < 2 * least)
+        want.push_back(source);
+  const auto found = sources_by_use(indices.data(), static_cast<int64_t>(indices.size()), num_sources);
+  tally.add("sources", Isa::serial, found == want, is_skewed ? "few are used much" : "all are");
+}
+
 void test_take(Random& random, int64_t row_bytes) {
   const int64_t num_rows = 53, num_sources = 11;
   const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * row_bytes);

@@ -89,6 +89,11 @@ void test_all_tables() {
   tally.add("words", Isa::serial, tally.passed["serial words"] > tally.passed["serial no words"], "too few");
 }
 
+void test_all_sources() {
+  Random random(9);
+  for (int i = 0; i < 20; ++i) test_sources(random, i % 2 == 0);
+}
+
 // The last bits of u16 and i32 sums.
 void test_largest_bounds() {
   Random random(8);
@@ -131,6 +136,7 @@ int main(int argc, char** argv) {
   smoothbit::num_threads = threads;
   smoothbit::run_all(every);
   smoothbit::test_all_tables();
+  smoothbit::test_all_sources();
   if (every <= 2) smoothbit::test_gemm_bounds();
   if (every == 1) smoothbit::test_largest_bounds();
   return smoothbit::report();

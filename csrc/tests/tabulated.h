@@ -30,8 +30,8 @@ class TabulatedCase {
   TabulatedCase(Random& random, int bits, int64_t num_channels, int64_t extra, int variant, int64_t num_rows = kNumRows)
       : random_(random), num_rows_(num_rows), num_channels_(num_channels),
         stride_((num_channels * bits + 7) / 8 + extra) {
-    make_rows(variant);
     source_ = bytes(kNumSources);
+    make_rows(variant);
     e_.num_channels = num_channels;
     e_.is_uniform = true;
     // Sums grow with the row, the mean does not; a negative factor makes codes fall: no table.
@@ -64,7 +64,9 @@ class TabulatedCase {
   OutputBuffer make_float_output() const { return OutputBuffer(num_rows_ * num_channels_ * 4); }
 
   // The same rows and entries as they are, and as two schedules have them.
-  std::array<RowSchedule, 3> schedules() const { return {RowSchedule(), offsets_->view(), sorted_->view()}; }
+  std::array<RowSchedule, 3> schedules() const {
+    return {RowSchedule(), offsets_->view(source_), sorted_->view(copy_ ? copy_ : source_)};
+  }
 
   // With float32 values instead of codes, in every other variant in another order of rows.
   SpmmArgs bind_float(OutputBuffer& out, int variant) {
@@ -114,11 +116,24 @@ class TabulatedCase {
     }
     indices_.emplace_back(indices);
     constexpr int64_t kBlockRows = 50;  // several, the last one shorter
-    const auto make = [&](bool is_sorted) {
-      return std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, stride_, is_sorted, kBlockRows);
+    const auto make = [&](bool is_sorted, const std::vector<int32_t>& sources) {
+      return std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, stride_, is_sorted, sources,
+                                             kBlockRows);
     };
-    offsets_ = make(false);
-    sorted_ = make(true);
+    offsets_ = make(false, {});
+    sorted_ = make(true, variant % 4 < 2 ? copy_sources() : std::vector<int32_t>());
+  }
+  // The source rows, backwards; which they are.
+  std::vector<int32_t> copy_sources() {
+    std::vector<int32_t> sources;
+    std::vector<uint8_t> rows;
+    for (int64_t i = kNumSources - 1; i >= 0; --i) {
+      sources.push_back(static_cast<int32_t>(i));
+      rows.insert(rows.end(), source_ + i * stride_, source_ + (i + 1) * stride_);
+    }
+    bytes_.emplace_back(rows);
+    copy_ = bytes_.back().data();
+    return sources;
   }
   const float* by_length(float scale) {
     std::vector<float> values;
@@ -159,6 +174,7 @@ class TabulatedCase {
   int64_t num_rows_, num_channels_, stride_;
   Epilogue e_;
   const uint8_t* source_ = nullptr;
+  const uint8_t* copy_ = nullptr;
   std::vector<int64_t> indptr_;
   std::vector<float> factors_;
   std::vector<ReadBuffer<int32_t>> indices_;

@@ -300,10 +300,11 @@ void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
   const auto part = [&](auto prefetch, auto entries, int64_t from, int64_t to) {
     constexpr bool kHasPrefetch = decltype(prefetch)::value;
-    using Rows = SourceRows<kParts, kHasPrefetch, std::is_same_v<decltype(entries), const uint32_t*>>;
+    constexpr bool kHasOffsets = std::is_same_v<decltype(entries), const uint32_t*>;
+    using Rows = SourceRows<kParts, kHasPrefetch, kHasOffsets>;
     const RowSchedule& schedule = args.schedule;
     if (from < to)
-      run_part<kBits>(args, other, Rows{args.source, entries, args.source_stride},
+      run_part<kBits>(args, other, Rows{kHasOffsets ? schedule.source : args.source, entries, args.source_stride},
                       schedule.offsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
   };
   const std::true_type with_prefetch;

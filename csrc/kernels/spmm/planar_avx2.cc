@@ -475,7 +475,8 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
     constexpr bool kHasOffsets = std::is_same_v<decltype(entries), const uint32_t*>;
     using Rows = SourceRows<decltype(prefetch)::value, kHasOffsets>;
     if (from < to)
-      run_part<kBits>(args, other, is_wide, Rows{args.source, entries, args.source_stride},
+      run_part<kBits>(args, other, is_wide,
+                      Rows{kHasOffsets ? schedule.source : args.source, entries, args.source_stride},
                       kHasOffsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
   };
   const std::true_type with_prefetch;

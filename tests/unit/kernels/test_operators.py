@@ -242,6 +242,31 @@ def test_calls_that_follow_a_schedule_give_the_same_rows(tag, num_bits, num_chan
                 np.testing.assert_array_equal(got[:, : want.shape[1]], want)
 
 
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize(("num_bits", "num_channels"), [(4, 128), (8, 64)])
+@pytest.mark.parametrize("tag", isa.available()[:-2])
+def test_a_large_source_is_copied_in_the_sequence_of_its_use(tag, num_bits, num_channels, num_threads):
+    num_rows, num_sources, length = 43_000, 1 << 18, 100  # 16 MiB, each row of it 16 times an entry
+    rng = np.random.default_rng(num_bits)
+    few = rng.permutation(num_sources).astype(np.int32)  # half of the entries are of the first sixteenth
+    indices = few[(num_sources * rng.random(num_rows * length) ** 4).astype(np.int64)]
+    graph = CSR(np.arange(num_rows + 1, dtype=np.int64) * length, indices, num_sources)
+    source = rng.integers(0, 256, (num_sources, num_channels * num_bits // 8)).astype(np.uint8)
+    epilogue = Epilogue(
+        num_channels,
+        col_scale=np.ones(num_channels, np.float32),
+        row_scale=np.full(num_rows, 1 / length, np.float32),
+        output=per_tensor_law(num_bits, 1.0),
+    )
+    with isa.use("serial"):
+        want = kernels.spmm(graph, source, num_bits, epilogue)
+    with isa.use(tag):
+        for _ in range(3):
+            np.testing.assert_array_equal(
+                kernels.spmm(graph, source, num_bits, epilogue, num_threads=num_threads), want
+            )
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_take_rows_is_numpy_take(dtype):
     source = np.arange(60, dtype=dtype).reshape(12, 5)
