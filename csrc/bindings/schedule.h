@@ -48,7 +48,7 @@ class LazySchedule {
   };
 
   // Whether the copy of a source may pay: beyond the third-level cache, for rows of a line at most that are read often
-  // (64 channels, 25 entries a row: 0.2 million nodes at 8 bits took 0.9 of the time).
+  // (25 entries each: 19 MB of 32 bytes 64 to 59 ms, 38 MB of 64 bytes 70 to 61, 10 MB of 16 bytes 26 to 26).
   bool may_copy(int64_t num_sources, int64_t row_stride) const {
     return num_sources * row_stride >= 1 << 24 && row_stride <= 64 && num_entries() >= 16 * num_sources;
   }

@@ -33,7 +33,7 @@ struct SpmmArgs {
 // Whether the AVX-512 kernels (with VBMI) make float32 rows of packed ones in registers of 64 bytes; large results they then
 // store past the caches, where a row is a multiple of 32 bytes.
 inline bool spmm_has_wide_floats(int num_bits, int64_t num_channels) {
-  return num_channels > 16 && num_bits > 1 && (num_bits > 2 || num_channels * num_bits <= 256);
+  return num_channels > 16 && (num_bits != 2 || num_channels <= 128);
 }
 inline bool spmm_streams_rows(int num_bits, int64_t num_channels) {
   return spmm_has_wide_floats(num_bits, num_channels) && num_channels % 8 == 0;

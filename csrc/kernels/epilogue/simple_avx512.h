@@ -1,5 +1,6 @@
-// AVX-512 epilogue of rows whose channels all share one plain law (is_simple_epilogue, or the same up to float32
-// values), 16 lanes at a time, in any order of lanes, as simple_avx2.h has it.
+// AVX-512 epilogues of rows whose channels all share one plain law: all of it (is_simple_epilogue, or the same up to float32
+// values), 16 lanes at a time, in any order of lanes, as simple_avx2.h has it; or that of their codes, in the order of the
+// channels.
 #pragma once
 
 #include <algorithm>

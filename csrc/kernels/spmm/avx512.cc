@@ -249,7 +249,9 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
 
 template <int kTerms, class Rows>
 void all_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
-  bit_rows<kTerms>(call, other, place, end);
+  if (call.e.output.num_bits) return bit_rows<kTerms>(call, other, place, end);
+  bit_values<(kTerms > 0)>(call, is_streamed(1, call.e, call.args.num_rows), place, end);
+  _mm_sfence();
 }
 
 // Bits of the register from byte `begin` on that are codes of a row, the same in all parts.

@@ -1,4 +1,4 @@
-// Rows of 1 bit that have a table of thresholds, AVX-512.
+// Rows of 1 bit that have a table of thresholds, or become float32 values, AVX-512.
 //
 // Sums are never numbers: bit i of the sums of 512 channels is one register, a slice, and entries are counted by
 // carry-save addition. Three slices of one weight become two by two operations:
@@ -13,12 +13,14 @@
 //
 // which is one majority for each bit. The result is a row of packed codes, in the order of the channels.
 //
-// The slices of kParts entries of one row, which share a register, are added up afterwards.
+// The slices of kParts entries of one row, which share a register, are added up afterwards. For float32 values the 64 bits of
+// a slice that belong to 64 channels are a mask, under which its weight is added to bytes in the order of the channels.
 #pragma once
 
 #include <type_traits>
 
 #include "call_avx512.h"
+#include "float_avx512.h"
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
@@ -162,6 +164,77 @@ void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
       else bit_row<kSlices, kTerms>(call, *table, place);
     });
     place += is_run ? run : 1;
+  }
+}
+
+constexpr int kBitChannels = 512;  // of a register
+
+// Sums of entries [from, to), fewer than 2^kSlices, of the channels of a register; added to those that are there unless
+// `is_first`. Of those, `count` are wanted.
+template <int kSlices, class Rows>
+SMOOTHBIT_INLINE void bit_sums(const Rows& rows, int64_t from, int64_t to, bool is_first, int64_t count, int32_t* sums) {
+  constexpr int kParts = Rows::kParts;
+  Slices<kSlices> slices;
+  if (from < to) slices.add(OneRow<Rows>(rows, from, to));
+  else slices.start(_mm512_setzero_si512());
+  if constexpr (kParts == 4) slices.template join<1>();
+  if constexpr (kParts >= 2) slices.template join<2>();
+  alignas(64) uint64_t bits[kSlices][8];
+  for (int i = 0; i < kSlices; ++i) _mm512_store_si512(bits[i], slices.slice[i]);
+  for (int64_t lane = 0; 64 * lane < count; ++lane) {
+    __m512i bytes = _mm512_setzero_si512();
+    for (int i = 0; i < kSlices; ++i)
+      bytes = _mm512_or_si512(bytes, _mm512_maskz_mov_epi8(bits[i][lane], bytes_avx512(1 << i)));
+    const __m128i parts[4] = {_mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32(bytes, 1),
+                              _mm512_extracti32x4_epi32(bytes, 2), _mm512_extracti32x4_epi32(bytes, 3)};
+    for (int v = 0; v < 4; ++v) {
+      int32_t* to_add = sums + 64 * lane + 16 * v;
+      const __m512i more = _mm512_cvtepu8_epi32(parts[v]);
+      _mm512_storeu_si512(to_add, is_first ? more : _mm512_add_epi32(more, _mm512_loadu_si512(to_add)));
+    }
+  }
+}
+
+// The float32 values of one row.
+template <bool kHasTerm, class Rows>
+SMOOTHBIT_INLINE void bit_row_values(const Call<1, Rows>& call, bool is_streamed, int64_t place) {
+  constexpr int64_t kFlush = 252;  // whole registers of rows
+  const int64_t row = call.row_at(place), begin = call.indptr[place], end = call.indptr[place + 1];
+  const float row_term = call.e.col_term && call.e.row_term ? call.e.row_term[row] : 0.0f;
+  const auto constants = call.law.template row<kHasTerm>(row, row_term);
+  const __m512 factor = _mm512_set1_ps(call.e.output_row_scale ? call.e.output_row_scale[row] : 1.0f);
+  const __m512i places = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+  float* out = call.e.out_floats(row);
+  alignas(64) int32_t sums[kBitChannels];
+  for (int64_t first = 0; first < call.e.num_channels; first += kBitChannels) {
+    const Rows rows{call.rows.source + first / 8, call.rows.entries, call.rows.row_stride};
+    const int64_t count = std::min<int64_t>(kBitChannels, call.e.num_channels - first);
+    const uint8_t* codes = kHasTerm ? call.term(0, row) + first / 8 : nullptr;
+    if (end - begin < 16) bit_sums<4>(rows, begin, end, true, count, sums);
+    else if (end - begin < 64) bit_sums<6>(rows, begin, end, true, count, sums);
+    else bit_sums<8>(rows, begin, std::min(begin + kFlush, end), true, count, sums);
+    for (int64_t from = begin + kFlush; from < end; from += kFlush)
+      bit_sums<8>(rows, from, std::min(from + kFlush, end), false, count, sums);
+    for (int64_t c = 0; c < count; c += 64) {
+      const uint64_t word = kHasTerm ? load_bytes(codes + c / 8, 8) : 0;
+      __m512i terms[4], of_channels[4];
+      __m512 y[4];
+      for (int v = 0; v < 4; ++v) {
+        terms[v] = _mm512_srlv_epi32(_mm512_set1_epi32(static_cast<int>(word >> (16 * v))), places);
+        of_channels[v] = _mm512_load_si512(sums + c + 16 * v);
+      }
+      call.law.template outputs<kHasTerm, 4>(constants, of_channels, terms, y);
+      for (int v = 0; v < 4; ++v)
+        store_values(out + first + c + 16 * v, count - c - 16 * v, _mm512_mul_ps(y[v], factor), is_streamed);
+    }
+  }
+}
+
+template <bool kHasTerm, class Rows>
+__attribute__((noinline)) void bit_values(const Call<1, Rows>& call, bool is_streamed, int64_t place, int64_t end) {
+  for (; place < end; ++place) {
+    call.prefetch_next_block(place);
+    bit_row_values<kHasTerm>(call, is_streamed, place);
   }
 }
 

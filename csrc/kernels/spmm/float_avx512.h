@@ -171,6 +171,18 @@ struct PackedOutput {
   SMOOTHBIT_INLINE void end(int64_t row) const { call.clear_after(row); }
 };
 
+// The first `left` of 16 values, all where there are as many.
+SMOOTHBIT_INLINE void store_values(float* out, int64_t left, __m512 y, bool is_streamed) {
+  if (left <= 0) return;
+  if (!is_streamed) {
+    if (left >= 16) _mm512_storeu_ps(out, y);
+    else _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << left) - 1), y);
+    return;
+  }
+  _mm256_stream_ps(out, _mm512_castps512_ps256(y));
+  if (left >= 16) _mm256_stream_ps(out + 8, _mm256_castsi256_ps(_mm512_extracti64x4_epi64(_mm512_castps_si512(y), 1)));
+}
+
 // Float32 values, in the order of the channels.
 template <int kBits, bool kHasTerm, class Rows>
 struct FloatOutput {
@@ -193,21 +205,11 @@ struct FloatOutput {
       __m512 y[kTogether];
       for (int i = 0; kHasTerm && i < kTogether; ++i) terms[i] = channels.codes(codes + 2 * kBits * (first_v + i));
       call.law.template outputs<kHasTerm, kTogether>(constants, sums + first_v, terms, y);
-      for (int i = 0; i < kTogether; ++i) store(out, first_v + i, count, _mm512_mul_ps(y[i], factor));
+      for (int i = 0; i < kTogether; ++i) {
+        const int64_t done = 16 * (first_v + i);
+        store_values(out + done, count - done, _mm512_mul_ps(y[i], factor), is_streamed);
+      }
     }
-  }
-  // The values of vector v, of which the row has `count` in all.
-  SMOOTHBIT_INLINE void store(float* out, int v, int64_t count, __m512 y) const {
-    const int64_t left = count - 16 * v;
-    if (left <= 0) return;
-    out += 16 * v;
-    if (!is_streamed) {
-      if (left >= 16) _mm512_storeu_ps(out, y);
-      else _mm512_mask_storeu_ps(out, static_cast<__mmask16>((1u << left) - 1), y);
-      return;
-    }
-    _mm256_stream_ps(out, _mm512_castps512_ps256(y));
-    if (left >= 16) _mm256_stream_ps(out + 8, _mm256_castsi256_ps(_mm512_extracti64x4_epi64(_mm512_castps_si512(y), 1)));
   }
   SMOOTHBIT_INLINE void end(int64_t) const {}
 };
