@@ -19,12 +19,16 @@ class GatherCall : public Call {
     const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
     SpmmArgs args = args_;
     BufferPool::Loan copy;
-    if (schedule_ && (kernels.isa == Isa::avx512 || kernels.isa == Isa::avx2))
-      copy = schedule_->set(args, is_sorted(kernels.isa), num_threads_);
+    if (schedule_ && follows_schedule(kernels.isa)) copy = schedule_->set(args, is_sorted(kernels.isa), num_threads_);
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 
  protected:
+  // AVX2 has whole registers only where it has tables.
+  bool follows_schedule(Isa isa) const {
+    return isa == Isa::avx512 || (isa == Isa::avx2 && args_.epilogue.thresholds);
+  }
+
   // Rows of one length share a table of thresholds and, up to 32 bytes, a register. Without either, what is gathered takes
   // longer than the end of a loop (64 or 128 channels of 8 bits: a tenth lost). AVX2 follows no other sequence beyond the
   // second-level cache.
