@@ -327,10 +327,10 @@ void test_gemm(Random& random, int bits, int weight_bits, int depth, int length,
 }
 
 // Products whose epilogue may be comparisons of their sums: few row sums, many rows of each.
-void test_product_thresholds(Random& random, int bits, int depth, int length, int variant) {
+void test_product_thresholds(Random& random, int bits, int depth, int length, bool is_full, int variant) {
   constexpr int64_t kNumRows = 400;
   const ProductCase c(random, kNumRows, length, depth * ((1 << bits) - 1), variant);
-  compare_gemm(random, "product thresholds", c, {bits, bits, depth, length, kNumRows, variant % 3, false});
+  compare_gemm(random, "product thresholds", c, {bits, bits, depth, length, kNumRows, variant % 3, is_full});
 }
 
 // Products whose channels share the law of their codes.

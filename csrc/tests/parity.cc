@@ -47,7 +47,7 @@ void run_all(int every) {
       for (int i = 0; i < 3; ++i)
         for (const int weight_bits : {bits, 8}) test_product_law(random, bits, weight_bits, length, ++variant);
     for (const int bits : {1, 2})
-      for (const int depth : {1, 7, 64, 97, 300}) test_product_thresholds(random, bits, depth, length, ++variant);
+      for (const int depth : {1, 7, 64, 97, 300}) test_product_thresholds(random, bits, depth, length, false, ++variant);
     for (int i = 0; i < kNumVariants; ++i) test_requantize(random, length, i % 3 != 0, i);
     for (const int bits : {1, 2, 4})
       for (const int extra : {0, 3, 16, 32, padding_to_register(length, bits)}) {
@@ -87,6 +87,16 @@ void test_all_tables() {
   Random random(9);
   for (int variant = 0; variant < 400; ++variant) test_tables(random, 1 << (variant % 3), variant / 3);
   tally.add("words", Isa::serial, tally.passed["serial words"] > tally.passed["serial no words"], "too few");
+}
+
+// Row sums of 255, whose thresholds are the last of all: nothing may be read behind them, whatever the padding of a row.
+void test_last_thresholds() {
+  Random random(10);
+  for (const int length : {40, 64, 192})
+    for (int variant = 1; variant < 11; ++variant) {
+      test_product_thresholds(random, 2, 85, length, true, variant);
+      test_product_thresholds(random, 1, 255, length, true, variant);
+    }
 }
 
 void test_all_sources() {
@@ -137,6 +147,7 @@ int main(int argc, char** argv) {
   smoothbit::run_all(every);
   smoothbit::test_all_tables();
   smoothbit::test_all_sources();
+  smoothbit::test_last_thresholds();
   if (every <= 2) smoothbit::test_gemm_bounds();
   if (every == 1) smoothbit::test_largest_bounds();
   return smoothbit::report();

@@ -122,7 +122,7 @@ class CompareSextets {
 
   CompareSextets(const Epilogue& e, int64_t width)
       : out_(static_cast<uint8_t*>(e.out)), out_stride_(e.out_stride), width_(width), num_bits_(e.output.num_bits),
-        num_whole_(e.num_channels / kBlock) {
+        num_whole_(e.num_channels / kBlock), has_last_(e.num_channels % kBlock != 0) {
     // Lanes without a channel are not in the table.
     alignas(16) uint8_t valid[16];
     for (int64_t i = 0; i < 16; ++i) {
@@ -145,10 +145,14 @@ class CompareSextets {
     uint8_t* out = out_ + row * out_stride_;
     for (int64_t i = 0; i < num_whole_; ++i, sums += kBlock / 2, table += kBlock, out += kBytes)
       store(out, kBytes, codes<kBits>(sums, table));
-    const int64_t left = out_ + (row + 1) * out_stride_ - out;
-    if (left == 0) return;
-    store(out, std::min(left, kBytes), _mm_and_si128(codes<kBits>(sums, table), valid_));
-    if (left > kBytes) std::memset(out + kBytes, 0, static_cast<size_t>(left - kBytes));
+    int64_t left = out_ + (row + 1) * out_stride_ - out;
+    if (has_last_) {
+      const int64_t count = std::min(left, kBytes);
+      store(out, count, _mm_and_si128(codes<kBits>(sums, table), valid_));
+      out += count;
+      left -= count;
+    }
+    if (left > 0) std::memset(out, 0, static_cast<size_t>(left));
   }
 
   static SMOOTHBIT_INLINE void store(uint8_t* out, int64_t count, __m128i codes) {
@@ -190,7 +194,8 @@ class CompareSextets {
   int64_t out_stride_, width_;
   int num_bits_;
   int64_t num_whole_;  // blocks
-  __m128i valid_;      // bits of the one after them that are codes
+  bool has_last_;      // and another one, which the tables end with
+  __m128i valid_;      // its bits that are codes
 };
 
 // Rows [row, row + count) into sextets, as gemm_unpack_rows_avx2 has it; row sums only if wanted.

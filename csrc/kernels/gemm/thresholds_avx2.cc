@@ -13,8 +13,8 @@ SMOOTHBIT_BEGIN_TARGET("avx2")
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kMinRows = 64;  // of a call
-constexpr int kMaxMoves = 8;      // of a guess
+constexpr int64_t kMinRows = 64;         // of a call
+constexpr int kMaxMoves = 8;             // of a guess
 constexpr int64_t kNarrowChannels = 32;  // of NarrowSumsAvx2
 
 // Floats as integers of the same order; the two zeros are one.
