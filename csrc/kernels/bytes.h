@@ -3,6 +3,7 @@
 // call, so the branches predict. (A byte loop is vectorised by gcc into hundreds of instructions.)
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -49,6 +50,11 @@ SMOOTHBIT_INLINE void store_bytes(uint8_t* bytes, uint64_t word, int64_t count) 
   if (count & 4) store_part<uint32_t>(bytes, at, word);
   if (count & 2) store_part<uint16_t>(bytes, at, word);
   if (count & 1) store_part<uint8_t>(bytes, at, word);
+}
+
+// The lowest `num_bits` bits of a byte: none below 1, all from 8 on.
+inline uint8_t low_bits(int64_t num_bits) {
+  return static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, num_bits))) - 1);
 }
 
 }  // namespace

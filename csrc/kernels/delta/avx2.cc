@@ -300,10 +300,7 @@ void delta_avx2(const DeltaArgs& args, int64_t row_begin, int64_t row_end) {
   const int64_t row_bits = e.num_channels * kBits, row_bytes = (row_bits + 7) / 8;
   const int64_t last_byte = (row_bytes - 1) / kBlockBytes * kBlockBytes;
   alignas(16) uint8_t valid[kBlockBytes];
-  for (int64_t i = 0; i < kBlockBytes; ++i) {
-    const int64_t left = row_bits - 8 * (last_byte + i);
-    valid[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, left))) - 1);
-  }
+  for (int64_t i = 0; i < kBlockBytes; ++i) valid[i] = low_bits(row_bits - 8 * (last_byte + i));
   const bool is_coded = e.is_simple && e.output.num_bits == kBits;
   const bool has_codes = e.num_terms && e.terms[0].num_bits == kBits && e.terms[0].is_uniform;
   const Skip skip = !e.num_terms ? Skip::none : has_codes ? Skip::codes : Skip::values;

@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "../bytes.h"
 #include "../epilogue/avx512_intrinsics.h"
 #include "lookup.h"
 #include "unpack.h"
@@ -125,10 +126,7 @@ class CompareSextets {
         num_whole_(e.num_channels / kBlock), has_last_(e.num_channels % kBlock != 0) {
     // Lanes without a channel are not in the table.
     alignas(16) uint8_t valid[16];
-    for (int64_t i = 0; i < 16; ++i) {
-      const int64_t bits = std::max<int64_t>(0, std::min<int64_t>(8, e.num_channels % kBlock * num_bits_ - 8 * i));
-      valid[i] = static_cast<uint8_t>((1 << bits) - 1);
-    }
+    for (int64_t i = 0; i < 16; ++i) valid[i] = low_bits(e.num_channels % kBlock * num_bits_ - 8 * i);
     valid_ = _mm_load_si128(reinterpret_cast<const __m128i*>(valid));
   }
 
@@ -213,8 +211,7 @@ class SextetRows {
     const int64_t row_bits = args.depth * args.source_bits;
     last_ = row_bits > 0 ? (row_bits - 1) / (8 * kBytes) * kBytes : 0;
     alignas(64) uint8_t valid[64];
-    for (int64_t i = 0; i < 64; ++i)
-      valid[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * (last_ + i)))) - 1);
+    for (int64_t i = 0; i < 64; ++i) valid[i] = low_bits(row_bits - 8 * (last_ + i));
     valid_ = _mm512_load_si512(valid);
     last_mask_ = (uint64_t{1} << ((row_bits - 8 * last_ + 7) / 8)) - 1;
   }

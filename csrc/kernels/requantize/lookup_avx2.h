@@ -12,6 +12,7 @@
 
 #include <algorithm>
 
+#include "../bytes.h"
 #include "../epilogue/avx2.h"
 #include "smoothbit/requantize.h"
 
@@ -165,8 +166,7 @@ SMOOTHBIT_INLINE void store_piece(uint8_t* bytes, __m256i piece, int64_t count) 
 // Bits of 16 bytes that are codes of a row, twice.
 inline __m256i valid_bits(int64_t row_bits) {
   alignas(16) uint8_t mask[16];
-  for (int64_t i = 0; i < 16; ++i)
-    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * i))) - 1);
+  for (int64_t i = 0; i < 16; ++i) mask[i] = low_bits(row_bits - 8 * i);
   return _mm256_broadcastsi128_si256(_mm_load_si128(reinterpret_cast<const __m128i*>(mask)));
 }
 

@@ -258,10 +258,7 @@ void all_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
 template <int kParts>
 __m512i valid_bits(int64_t row_bits, int64_t begin) {
   alignas(64) uint8_t mask[64];
-  for (int64_t i = 0; i < 64; ++i) {
-    const int64_t bits = row_bits - 8 * (begin + i % kPartBytes<kParts>);
-    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, bits))) - 1);
-  }
+  for (int64_t i = 0; i < 64; ++i) mask[i] = low_bits(row_bits - 8 * (begin + i % kPartBytes<kParts>));
   return _mm512_load_si512(mask);
 }
 

@@ -185,12 +185,11 @@ SMOOTHBIT_INLINE void bit_sums(const Rows& rows, int64_t from, int64_t to, bool 
     __m512i bytes = _mm512_setzero_si512();
     for (int i = 0; i < kSlices; ++i)
       bytes = _mm512_or_si512(bytes, _mm512_maskz_mov_epi8(bits[i][lane], bytes_avx512(1 << i)));
-    const __m128i parts[4] = {_mm512_castsi512_si128(bytes), _mm512_extracti32x4_epi32(bytes, 1),
-                              _mm512_extracti32x4_epi32(bytes, 2), _mm512_extracti32x4_epi32(bytes, 3)};
+    __m512i more[4];
+    widen_bytes_avx512(bytes, more);
     for (int v = 0; v < 4; ++v) {
-      int32_t* to_add = sums + 64 * lane + 16 * v;
-      const __m512i more = _mm512_cvtepu8_epi32(parts[v]);
-      _mm512_storeu_si512(to_add, is_first ? more : _mm512_add_epi32(more, _mm512_loadu_si512(to_add)));
+      int32_t* at = sums + 64 * lane + 16 * v;
+      _mm512_store_si512(at, is_first ? more[v] : _mm512_add_epi32(more[v], _mm512_load_si512(at)));
     }
   }
 }

@@ -87,6 +87,13 @@ class FloatRow {
   }
 };
 
+SMOOTHBIT_INLINE void widen_bytes_avx512(__m512i bytes, __m512i vectors_i32x16[4]) {
+  vectors_i32x16[0] = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(bytes));
+  vectors_i32x16[1] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bytes, 1));
+  vectors_i32x16[2] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bytes, 2));
+  vectors_i32x16[3] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(bytes, 3));
+}
+
 // The same in the order of the channels, for float32 output: vector v has channels 16 v .. of the registers' row.
 template <int kBits, int kParts>
 class Channels {
@@ -144,10 +151,7 @@ class Channels {
     } else {
       const __m512i fields = kNumTotals == 1 ? _mm512_permutexvar_epi8(order_[j], total[0])
                                              : _mm512_permutex2var_epi8(total[0], order_[j], total[kNumTotals - 1]);
-      sums[kFirst] = _mm512_cvtepu8_epi32(_mm512_castsi512_si128(fields));
-      sums[kFirst + 1] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 1));
-      sums[kFirst + 2] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 2));
-      sums[kFirst + 3] = _mm512_cvtepu8_epi32(_mm512_extracti32x4_epi32(fields, 3));
+      widen_bytes_avx512(fields, sums + kFirst);
     }
   }
 

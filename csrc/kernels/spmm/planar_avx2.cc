@@ -16,6 +16,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "../bytes.h"
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
 #include "../prefetch.h"
@@ -429,10 +430,7 @@ void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t e
 // Bits of the register from byte `begin` on that are codes of a row; the same in both halves of short rows.
 __m256i valid_bits(int64_t row_bits, int64_t begin, bool is_wide) {
   alignas(32) uint8_t mask[32];
-  for (int64_t i = 0; i < 32; ++i) {
-    const int64_t byte = begin + (is_wide ? i : i % 16);
-    mask[i] = static_cast<uint8_t>((1 << std::max<int64_t>(0, std::min<int64_t>(8, row_bits - 8 * byte))) - 1);
-  }
+  for (int64_t i = 0; i < 32; ++i) mask[i] = low_bits(row_bits - 8 * (begin + (is_wide ? i : i % 16)));
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(mask));
 }
 
