@@ -230,26 +230,76 @@ void multiply_sextet_block(const GemmArgs& args, const uint8_t* codes, int64_t n
   for (int64_t group = 0; group < num_groups; ++group) {
     const uint8_t* panel = args.panel + group * num_steps * kGemmPiece;
     for (int64_t r = 0; r < num_rows; r += kSextetRows) {
+      int32_t* row_of_sums = sums + r * sums_stride;
+      if (is_narrow) {
+        multiply_sextets<kBits>(codes + r * codes_stride, codes_stride, panel, num_steps,
+                                reinterpret_cast<uint8_t*>(row_of_sums + group * 32), sums_stride * 4);
+        continue;
+      }
       int64_t step = 0;
       do {
         SextetSums rows[kSextetRows];
         multiply_sextets<kBits>(codes + r * codes_stride + step, codes_stride, panel + step * kGemmPiece,
-                                std::min(kWide, num_steps - step), rows);
-        for (int i = 0; i < kSextetRows; ++i) {
-          int32_t* row_of_sums = sums + (r + i) * sums_stride;
-          if (is_narrow) store_narrow_sextets(rows[i], row_of_sums + group * 32);
-          else store_wide_sextets(rows[i], step == 0, row_of_sums + group * 64);
-        }
+                                std::min(kWide, num_steps - step), reinterpret_cast<uint8_t*>(rows), sizeof *rows);
+        for (int i = 0; i < kSextetRows; ++i)
+          store_wide_sextets(rows[i], step == 0, row_of_sums + i * sums_stride + group * 64);
         step += kWide;
       } while (step < num_steps);
     }
   }
 }
 
-// `finish`(row, number of rows, sums, row sums).
-template <class Finish>
-void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end, bool is_narrow,
-                          const Finish& finish) {
+// What becomes of a block of sums. Row sums are known before the products, and thresholds are asked for meanwhile.
+template <int kBits>
+class BlockThresholds {
+ public:
+  static constexpr bool kIsNarrow = true;
+  BlockThresholds(const GemmArgs& args, void* scratch)
+      : has_row_sums_(args.epilogue.col_term), sums_stride_(gemm_sums_stride(args)),
+        thresholds_(args, CompareSextets<kBits>::kBlock, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args)),
+        compare_(args.epilogue, thresholds_.width()) {}
+
+  void begin(int64_t num_rows, const GemmRowSums* row_sums) {
+    for (int64_t r = 0; r < num_rows; ++r) tables_[r] = thresholds_.find(has_row_sums_ ? row_sums[r].codes : 0);
+  }
+  __attribute__((noinline)) void finish(int64_t row, int64_t num_rows, const int32_t* sums,
+                                        const GemmRowSums* row_sums) const {
+    const CompareSextets<kBits> compare = compare_;
+    bool has_others = false;
+    for (int64_t r = 0; r < num_rows; ++r) {
+      if (tables_[r]) compare(row + r, sums + r * sums_stride_, tables_[r]);
+      else has_others = true;
+    }
+    if (!has_others) return;
+    for (int64_t r = 0; r < num_rows; ++r)
+      if (!tables_[r])
+        thresholds_.finish_float(row + r, sums + r * sums_stride_, has_row_sums_ ? row_sums[r].codes : 0);
+  }
+
+ private:
+  bool has_row_sums_;
+  int64_t sums_stride_;
+  ProductThresholds thresholds_;
+  CompareSextets<kBits> compare_;
+  const int16_t* tables_[kGemmRowBlock];
+};
+
+class BlockLaw {
+ public:
+  static constexpr bool kIsNarrow = false;
+  explicit BlockLaw(const GemmArgs& args) : args_(args), finish_rows_(choose_finish(args.epilogue)) {}
+  void begin(int64_t, const GemmRowSums*) const {}
+  void finish(int64_t row, int64_t num_rows, const int32_t* sums, const GemmRowSums* row_sums) const {
+    finish_rows_(args_, row, num_rows, sums, row_sums);
+  }
+
+ private:
+  const GemmArgs& args_;
+  FinishRows finish_rows_;
+};
+
+template <class Block>
+void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end, Block block) {
   const SextetRows rows(args);
   const Epilogue& e = args.epilogue;
   const bool has_row_sums = e.col_term && !e.row_term;
@@ -259,42 +309,26 @@ void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin
   uint8_t* codes = reinterpret_cast<uint8_t*>(sums + kGemmRowBlock * gemm_sums_stride(args));
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
-    for (int64_t r = 0; r < num_rows; ++r) {
-      const uint8_t* packed = args.source + (row + r) * args.source_stride;
-      if (has_row_sums) row_sums[r].codes = rows.unpack<true>(packed, codes + r * codes_stride);
-      else rows.unpack<false>(packed, codes + r * codes_stride);
-    }
+    rows.unpack(args.source + row * args.source_stride, args.source_stride, num_rows, codes, codes_stride,
+                has_row_sums ? row_sums : nullptr);
     // Rows up to the last one of a call: their sums are not used, but their codes are places in tables.
     const int64_t end = (num_rows + kSextetRows - 1) / kSextetRows * kSextetRows;
     std::memset(codes + num_rows * codes_stride, 0, static_cast<size_t>((end - num_rows) * codes_stride));
-    if (args.source_bits == 2) multiply_sextet_block<2>(args, codes, num_rows, is_narrow, sums);
-    else multiply_sextet_block<1>(args, codes, num_rows, is_narrow, sums);
-    finish(row, num_rows, sums, row_sums);
+    block.begin(num_rows, row_sums);
+    if (args.source_bits == 2) multiply_sextet_block<2>(args, codes, num_rows, Block::kIsNarrow, sums);
+    else multiply_sextet_block<1>(args, codes, num_rows, Block::kIsNarrow, sums);
+    block.finish(row, num_rows, sums, row_sums);
   }
 }
 
 }  // namespace
 
 void gemm_sextets_avx512(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t row_end) {
-  if (ProductThresholds::fits(args, row_end - row_begin)) {
-    ProductThresholds thresholds(args, CompareSextets::kBlock, static_cast<uint8_t*>(scratch) + gemm_block_bytes(args));
-    const CompareSextets compare(args.epilogue, thresholds.width());
-    const bool has_row_sums = args.epilogue.col_term;
-    multiply_sextet_rows(args, scratch, row_begin, row_end, true,
-                         [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
-                           for (int64_t r = 0; r < count; ++r, sums += gemm_sums_stride(args)) {
-                             const int32_t row_sum = has_row_sums ? row_sums[r].codes : 0;
-                             if (const int16_t* table = thresholds.find(row_sum)) compare(row + r, sums, table);
-                             else thresholds.finish_float(row + r, sums, row_sum);
-                           }
-                         });
-    return;
-  }
-  const FinishRows finish_rows = choose_finish(args.epilogue);
-  multiply_sextet_rows(args, scratch, row_begin, row_end, false,
-                       [&](int64_t row, int64_t count, const int32_t* sums, const GemmRowSums* row_sums) {
-                         finish_rows(args, row, count, sums, row_sums);
-                       });
+  if (!ProductThresholds::fits(args, row_end - row_begin))
+    return multiply_sextet_rows(args, scratch, row_begin, row_end, BlockLaw(args));
+  if (args.epilogue.output.num_bits == 2)
+    return multiply_sextet_rows(args, scratch, row_begin, row_end, BlockThresholds<2>(args, scratch));
+  multiply_sextet_rows(args, scratch, row_begin, row_end, BlockThresholds<1>(args, scratch));
 }
 
 }  // namespace smoothbit

@@ -36,17 +36,25 @@ SMOOTHBIT_INLINE void add_sextet(U8x64& acc, const uint8_t* products, uint64_t c
   acc += reinterpret_cast<U8x64>(_mm512_permutexvar_epi8(weights, _mm512_load_si512(products + 64 * code)));
 }
 
-// `even` adds bytes as pairs, even + 256 * odd, modulo 2^16, until the end.
+// `even` adds bytes as pairs, even + 256 * odd, modulo 2^16.
 SMOOTHBIT_INLINE void widen_sextets(const U8x64& acc, SextetSums& sums) {
   const __m512i pairs = reinterpret_cast<__m512i>(acc);
   sums.even = _mm512_add_epi16(sums.even, pairs);
   sums.odd = _mm512_add_epi16(sums.odd, _mm512_srli_epi16(pairs, 8));
 }
 
-// Eight rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits.
+// Even channels are kept with 256 times the odd ones, modulo 2^16, until here.
+SMOOTHBIT_INLINE void store_sextets(const SextetSums& sums, void* to) {
+  auto* at = static_cast<__m512i*>(to);
+  _mm512_store_si512(at, _mm512_sub_epi16(sums.even, _mm512_slli_epi16(sums.odd, 8)));
+  _mm512_store_si512(at + 1, sums.odd);
+}
+
+// Eight rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits. Rows of sums, 64
+// channels each, begin `sums_stride` bytes apart.
 template <int kBits>
 __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel,
-                                                int64_t num_steps, SextetSums sums[kSextetRows]) {
+                                                int64_t num_steps, uint8_t* sums, int64_t sums_stride) {
   alignas(64) static constexpr GemmFieldProducts<kBits, 6> kTable;
   const uint8_t* products = kTable.product;
   const __m512i zero = _mm512_setzero_si512();
@@ -76,22 +84,14 @@ __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t co
     widen_sextets(row_6, sums_6);
     widen_sextets(row_7, sums_7);
   }
-  sums[0] = sums_0;
-  sums[1] = sums_1;
-  sums[2] = sums_2;
-  sums[3] = sums_3;
-  sums[4] = sums_4;
-  sums[5] = sums_5;
-  sums[6] = sums_6;
-  sums[7] = sums_7;
-  for (int r = 0; r < kSextetRows; ++r)
-    sums[r].even = _mm512_sub_epi16(sums[r].even, _mm512_slli_epi16(sums[r].odd, 8));
-}
-
-// As CompareSextets wants them.
-SMOOTHBIT_INLINE void store_narrow_sextets(const SextetSums& sums, int32_t* to) {
-  _mm512_storeu_si512(to, sums.even);
-  _mm512_storeu_si512(to + 16, sums.odd);
+  store_sextets(sums_0, sums + 0 * sums_stride);
+  store_sextets(sums_1, sums + 1 * sums_stride);
+  store_sextets(sums_2, sums + 2 * sums_stride);
+  store_sextets(sums_3, sums + 3 * sums_stride);
+  store_sextets(sums_4, sums + 4 * sums_stride);
+  store_sextets(sums_5, sums + 5 * sums_stride);
+  store_sextets(sums_6, sums + 6 * sums_stride);
+  store_sextets(sums_7, sums + 7 * sums_stride);
 }
 
 // In the order of the channels, added to those of the depths before unless `is_first`.
@@ -117,44 +117,44 @@ SMOOTHBIT_INLINE void store_wide_sextets(const SextetSums& sums, bool is_first, 
 }
 
 // Narrow sums to codes of one or two bits by the thresholds of thresholds.h.
+template <int kBits>
 class CompareSextets {
  public:
   static constexpr int64_t kBlock = 64;  // channels
 
   CompareSextets(const Epilogue& e, int64_t width)
-      : out_(static_cast<uint8_t*>(e.out)), out_stride_(e.out_stride), width_(width), num_bits_(e.output.num_bits),
+      : out_(static_cast<uint8_t*>(e.out)), out_stride_(e.out_stride), width_(width),
         num_whole_(e.num_channels / kBlock), has_last_(e.num_channels % kBlock != 0) {
     // Lanes without a channel are not in the table.
     alignas(16) uint8_t valid[16];
-    for (int64_t i = 0; i < 16; ++i) valid[i] = low_bits(e.num_channels % kBlock * num_bits_ - 8 * i);
+    for (int64_t i = 0; i < 16; ++i) valid[i] = low_bits(e.num_channels % kBlock * kBits - 8 * i);
     valid_ = _mm_load_si128(reinterpret_cast<const __m128i*>(valid));
   }
 
-  SMOOTHBIT_INLINE void operator()(int64_t row, const int32_t* sums, const int16_t* table) const {
-    if (num_bits_ == 2) compare<2>(row, sums, table);
-    else compare<1>(row, sums, table);
-  }
-
- private:
   // The padding of the row is cleared.
-  template <int kBits>
-  SMOOTHBIT_INLINE void compare(int64_t row, const int32_t* sums, const int16_t* table) const {
-    constexpr int64_t kBytes = kBlock / 8 * kBits;
+  SMOOTHBIT_INLINE void operator()(int64_t row, const int32_t* sums, const int16_t* table) const {
     uint8_t* out = out_ + row * out_stride_;
     for (int64_t i = 0; i < num_whole_; ++i, sums += kBlock / 2, table += kBlock, out += kBytes)
-      store(out, kBytes, codes<kBits>(sums, table));
+      store(out, kBytes, codes(sums, table));
     int64_t left = out_ + (row + 1) * out_stride_ - out;
     if (has_last_) {
       const int64_t count = std::min(left, kBytes);
-      store(out, count, _mm_and_si128(codes<kBits>(sums, table), valid_));
+      store(out, count, _mm_and_si128(codes(sums, table), valid_));
       out += count;
       left -= count;
     }
     if (left > 0) std::memset(out, 0, static_cast<size_t>(left));
   }
 
+ private:
+  static constexpr int64_t kBytes = kBlock / 8 * kBits;
+
+
+  // Stores under a mask take several cycles each.
   static SMOOTHBIT_INLINE void store(uint8_t* out, int64_t count, __m128i codes) {
-    _mm_mask_storeu_epi8(out, static_cast<__mmask16>((1 << count) - 1), codes);
+    if (count < kBytes) _mm_mask_storeu_epi8(out, static_cast<__mmask16>((1 << count) - 1), codes);
+    else if constexpr (kBits == 2) _mm_storeu_si128(reinterpret_cast<__m128i*>(out), codes);
+    else _mm_storel_epi64(reinterpret_cast<__m128i*>(out), codes);
   }
   // A threshold less one, less the sum, has the outcome for its sign.
   SMOOTHBIT_INLINE __m512i outcome(const int32_t* sums, const int16_t* table, int threshold) const {
@@ -174,7 +174,6 @@ class CompareSextets {
   }
 
   // Packed codes of a block, whose even channels come before its odd ones.
-  template <int kBits>
   SMOOTHBIT_INLINE __m128i codes(const int32_t* sums, const int16_t* table) const {
     const int32_t* odd_sums = sums + kBlock / 4;
     const int16_t* odd_table = table + kBlock / 2;
@@ -190,24 +189,26 @@ class CompareSextets {
 
   uint8_t* out_;
   int64_t out_stride_, width_;
-  int num_bits_;
   int64_t num_whole_;  // blocks
   bool has_last_;      // and another one, which the tables end with
   __m128i valid_;      // its bits that are codes
 };
 
-// Rows [row, row + count) into sextets, as gemm_unpack_rows_avx2 has it; row sums only if wanted.
+// Source rows into sextets, one a byte, zero past the depth.
 class SextetRows {
  public:
-  explicit SextetRows(const GemmArgs& args) : args_(args) {
-    alignas(64) uint8_t bytes[64], shifts[64];
+  explicit SextetRows(const GemmArgs& args) {
+    alignas(64) uint8_t bytes[64], shifts[64], sums[64] = {};
     for (int i = 0; i < 64; ++i) {
+      for (int bit = 0; bit < 6; bit += args.source_bits)
+        sums[i] = static_cast<uint8_t>(sums[i] + (i >> bit & ((1 << args.source_bits) - 1)));
       // Lane i / 8 of 64 bits has bytes 6 (i / 8) ..; sextet i begins at bit 6 (i % 8) of it.
       bytes[i] = static_cast<uint8_t>(i / 8 * 6 + i % 8);
       shifts[i] = static_cast<uint8_t>(i % 8 * 6);
     }
     bytes_ = _mm512_load_si512(bytes);
     shifts_ = _mm512_load_si512(shifts);
+    sums_ = _mm512_load_si512(sums);
     const int64_t row_bits = args.depth * args.source_bits;
     last_ = row_bits > 0 ? (row_bits - 1) / (8 * kBytes) * kBytes : 0;
     alignas(64) uint8_t valid[64];
@@ -216,43 +217,59 @@ class SextetRows {
     last_mask_ = (uint64_t{1} << ((row_bits - 8 * last_ + 7) / 8)) - 1;
   }
 
-  template <bool kHasSums>
-  SMOOTHBIT_INLINE int32_t unpack(const uint8_t* packed, uint8_t* codes) const {
-    __m512i sums_u64x8 = _mm512_setzero_si512();
-    for (int64_t i = 0; i < last_; i += kBytes, codes += 64) {
-      const __m512i x = _mm512_maskz_loadu_epi8((uint64_t{1} << kBytes) - 1, packed + i);
-      _mm512_storeu_si512(codes, sextets(x));
-      if (kHasSums) sums_u64x8 = _mm512_add_epi64(sums_u64x8, code_sums(x));
+  // Rows of `packed` into sextets; row sums, below 2^32, unless null.
+  __attribute__((noinline)) void unpack(const uint8_t* packed, int64_t stride, int64_t count, uint8_t* codes,
+                                        int64_t codes_stride, GemmRowSums* sums) const {
+    const SextetRows rows = *this;
+    if (!sums) {
+      for (int64_t r = 0; r < count; ++r) rows.unpack_row<false>(packed + r * stride, codes + r * codes_stride);
+      return;
     }
-    const __m512i x = _mm512_and_si512(_mm512_maskz_loadu_epi8(last_mask_, packed + last_), valid_);
-    _mm512_storeu_si512(codes, sextets(x));
-    if (!kHasSums) return 0;
-    sums_u64x8 = _mm512_add_epi64(sums_u64x8, code_sums(x));
-    const __m256i four = _mm256_add_epi64(_mm512_castsi512_si256(sums_u64x8), _mm512_extracti64x4_epi64(sums_u64x8, 1));
-    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
-    return static_cast<int32_t>(_mm_cvtsi128_si64(two) + _mm_extract_epi64(two, 1));
+    int64_t r = 0;
+    for (; r + 2 <= count; r += 2) {
+      const __m512i first = rows.unpack_row<true>(packed + r * stride, codes + r * codes_stride);
+      const __m512i second = rows.unpack_row<true>(packed + (r + 1) * stride, codes + (r + 1) * codes_stride);
+      const uint64_t both = add_lanes(_mm512_or_si512(first, _mm512_slli_epi64(second, 32)));
+      sums[r].codes = static_cast<int32_t>(both);
+      sums[r + 1].codes = static_cast<int32_t>(both >> 32);
+    }
+    if (r < count)
+      sums[r].codes =
+          static_cast<int32_t>(add_lanes(rows.unpack_row<true>(packed + r * stride, codes + r * codes_stride)));
   }
 
  private:
   static constexpr int64_t kBytes = 48;  // 64 sextets
 
+  // Returns parts of the sum of the codes, if wanted.
+  template <bool kHasSum>
+  SMOOTHBIT_INLINE __m512i unpack_row(const uint8_t* packed, uint8_t* codes) const {
+    __m512i sum_u64x8 = _mm512_setzero_si512();
+    for (int64_t i = 0; i < last_; i += kBytes, codes += 64) {
+      const __m512i x = sextets(_mm512_maskz_loadu_epi8((uint64_t{1} << kBytes) - 1, packed + i));
+      _mm512_storeu_si512(codes, x);
+      if (kHasSum) sum_u64x8 = _mm512_add_epi64(sum_u64x8, code_sums(x));
+    }
+    const __m512i x = sextets(_mm512_and_si512(_mm512_maskz_loadu_epi8(last_mask_, packed + last_), valid_));
+    _mm512_storeu_si512(codes, x);
+    return kHasSum ? _mm512_add_epi64(sum_u64x8, code_sums(x)) : sum_u64x8;
+  }
+  static SMOOTHBIT_INLINE uint64_t add_lanes(__m512i u64x8) {
+    const __m256i four = _mm256_add_epi64(_mm512_castsi512_si256(u64x8), _mm512_extracti64x4_epi64(u64x8, 1));
+    const __m128i two = _mm_add_epi64(_mm256_castsi256_si128(four), _mm256_extracti128_si256(four, 1));
+    return static_cast<uint64_t>(_mm_cvtsi128_si64(_mm_add_epi64(two, _mm_unpackhi_epi64(two, two))));
+  }
   SMOOTHBIT_INLINE __m512i sextets(__m512i x) const {
     const __m512i fields = _mm512_multishift_epi64_epi8(shifts_, _mm512_permutexvar_epi8(bytes_, x));
     return _mm512_and_si512(fields, _mm512_set1_epi8(63));
   }
-  // The sum of the codes in each eight bytes: of those in a nibble, looked up.
-  SMOOTHBIT_INLINE __m512i code_sums(__m512i x) const {
-    const __m512i nibble = _mm512_set1_epi8(15);
-    const __m512i table = _mm512_broadcast_i32x4(
-        args_.source_bits == 2 ? _mm_setr_epi8(0, 1, 2, 3, 1, 2, 3, 4, 2, 3, 4, 5, 3, 4, 5, 6)
-                               : _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
-    const __m512i low = _mm512_shuffle_epi8(table, _mm512_and_si512(x, nibble));
-    const __m512i high = _mm512_shuffle_epi8(table, _mm512_and_si512(_mm512_srli_epi16(x, 4), nibble));
-    return _mm512_sad_epu8(_mm512_add_epi8(low, high), _mm512_setzero_si512());
+  // The sum of the codes in each eight sextets, looked up.
+  SMOOTHBIT_INLINE __m512i code_sums(__m512i sextets) const {
+    return _mm512_sad_epu8(_mm512_permutexvar_epi8(sextets, sums_), _mm512_setzero_si512());
   }
 
-  const GemmArgs& args_;
   __m512i bytes_, shifts_, valid_;
+  __m512i sums_;  // of the codes of a sextet
   int64_t last_;  // first of the last, partial kBytes of a row
   __mmask64 last_mask_;
 };
