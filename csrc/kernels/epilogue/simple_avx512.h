@@ -86,32 +86,32 @@ class SimpleLawAvx512 {
     if (has_relu_) each([&](int v) { y[v] = _mm512_max_ps(y[v], _mm512_setzero_ps()); });
   }
 
-  // The output codes, less the zero point.
-  template <bool kHasTerm, int kCount>
+  // The output codes, less the zero point; those below code 0 as they are, unless `kIsClipped`.
+  template <bool kHasTerm, int kCount, bool kIsClipped = true>
   SMOOTHBIT_INLINE void codes(const Row& r, const __m512i* sums_i32x16, const __m512i* term_codes, __m512i* codes) const {
     __m512 y[kCount];
     outputs<kHasTerm, kCount>(r, sums_i32x16, term_codes, y);
-    quantize<kCount>(y, codes);
+    quantize<kCount, kIsClipped>(y, codes);
   }
 
-  // The same of float32 values of a term and the factor of their row, without a sum.
+  // The same, not clipped below, of float32 values of a term and the factor of their row, without a sum.
   SMOOTHBIT_INLINE __m512i code_of_values(__m512 values, __m512 row_scale) const {
     __m512 y = _mm512_mul_ps(_mm512_mul_ps(values, step_), row_scale);
     if (has_relu_) y = _mm512_max_ps(y, _mm512_setzero_ps());
     __m512i code;
-    quantize<1>(&y, &code);
+    quantize<1, false>(&y, &code);
     return code;
   }
 
  private:
-  template <int kCount>
+  template <int kCount, bool kIsClipped>
   SMOOTHBIT_INLINE void quantize(__m512* y, __m512i* codes) const {
     for (int v = 0; v < kCount; ++v) y[v] = _mm512_mul_ps(y[v], inv_scale_);
     for (int v = 0; has_phase_ && v < kCount; ++v) y[v] = _mm512_add_ps(y[v], phase_);
     // In this order of operands the minimum keeps NaN, which is converted to the least integer, as what is below all
     // integers is: code 0.
-    for (int v = 0; v < kCount; ++v)
-      codes[v] = _mm512_max_epi32(_mm512_cvtps_epi32(_mm512_min_ps(high_, y[v])), low_);
+    for (int v = 0; v < kCount; ++v) codes[v] = _mm512_cvtps_epi32(_mm512_min_ps(high_, y[v]));
+    for (int v = 0; kIsClipped && v < kCount; ++v) codes[v] = _mm512_max_epi32(codes[v], low_);
   }
   static __m512 first(const Epilogue& e, const float* values, float other) {
     return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);
