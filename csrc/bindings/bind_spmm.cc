@@ -29,12 +29,15 @@ class GatherCall : public Call {
     return isa == Isa::avx512 || (isa == Isa::avx2 && args_.epilogue.thresholds);
   }
 
-  // Rows of one length share a table of thresholds and, up to 32 bytes, a register. Without either, what is gathered takes
-  // longer than the end of a loop (64 or 128 channels of 8 bits: a tenth lost). AVX2 follows no other sequence beyond the
-  // second-level cache.
+  // Rows of one length share a table of thresholds and, up to 32 bytes, a register; up to 16, one of AVX2, which beyond the
+  // second-level cache gains nothing else (64 bytes at 4 bits: 11.2 to 15.6 ms, as rows without a table are gathered one
+  // by one). Without either, what is gathered takes longer than the end of a loop (64 or 128 channels of 8 bits: a tenth
+  // lost).
   bool is_sorted(Isa isa) const {
-    return args_.source_stride <= (num_bits_ < 8 ? 64 : 32) &&
-           (isa == Isa::avx512 || !is_prefetched(args_.num_sources, args_.source_stride));
+    constexpr int64_t kAvx2Bytes = 16;
+    if (isa != Isa::avx512 && is_prefetched(args_.num_sources, args_.source_stride))
+      return args_.source_stride <= kAvx2Bytes;
+    return args_.source_stride <= (num_bits_ < 8 ? 64 : 32);
   }
 
   // A schedule is for the kernels that finish whole registers by one law.

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "../epilogue/simple_avx512.h"
+#include "block_ahead.h"
 #include "search_avx512.h"
 #include "smoothbit/spmm.h"
 
@@ -21,7 +22,7 @@ struct Call {
   const Epilogue& e;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
-  int64_t begin, end;         // of the places that are finished here
+  BlockAhead ahead;           // of the places that are finished here
   bool has_tables;
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
@@ -34,39 +35,7 @@ struct Call {
     return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
   }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
-  // What only asks for lines is inlined: the compiler takes other functions without a result for idle, and drops them.
-  // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so its rows are asked
-  // for before: kParts of the next block at a time, and those of the first block kNear places ahead (all at once they hold
-  // up the gathering: two threads with 16 parts each took as long as one). What is after `end` another thread writes.
-  static constexpr int64_t kNear = 32;
-  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
-    if (!place_rows) return;
-    prefetch_terms(place + args.schedule.block_rows);
-    if (place < begin + args.schedule.block_rows)
-      for (int p = 0; p < kParts; ++p) prefetch_place(place + kNear + p);
-  }
-  SMOOTHBIT_INLINE void prefetch_first_places() const {
-    for (int64_t i = 0; place_rows && i < kNear; ++i) prefetch_place(begin + i);
-  }
-  SMOOTHBIT_INLINE void prefetch_place(int64_t place) const {
-    if (place >= end) return;
-    const int64_t row = place_rows[place];
-    for (int t = 0; t < e.num_terms; ++t) prefetch_row(term(t, row));
-    if (e.output.num_bits) prefetch_to_write(out(row));
-    prefetch_factors(row);
-  }
-  SMOOTHBIT_INLINE void prefetch_terms(int64_t next) const {
-    if (next + kParts > end) return;
-    for (int t = 0; t < e.num_terms; ++t)
-      for (int64_t i = 0; i < kParts * e.terms[t].stride; i += 64) prefetch_row(term(t, next) + i);
-    for (int64_t i = 0; e.output.num_bits && i < kParts * e.out_stride; i += 64) prefetch_to_write(out(next) + i);
-    if (next % 16 < kParts) prefetch_factors(next);
-  }
-  SMOOTHBIT_INLINE void prefetch_factors(int64_t row) const {
-    for (int t = 0; t < e.num_terms; ++t)
-      if (e.terms[t].row_scale) prefetch_row(e.terms[t].row_scale + row);
-    if (e.row_scale) prefetch_row(e.row_scale + row);
-  }
+  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const { ahead.template prefetch<kParts>(place); }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
   SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
@@ -159,7 +128,7 @@ struct Places {
   template <int kBits>
   explicit Places(const Call<kBits, Rows>& call)
       : rows(call.place_rows), out(call.out(0)), out_stride(call.e.out_stride), block_rows(call.args.schedule.block_rows),
-        first_block_end(call.begin + block_rows), last_begin(call.end - kParts - block_rows), valid(call.valid) {
+        first_block_end(call.ahead.begin + block_rows), last_begin(call.ahead.end - kParts - block_rows), valid(call.valid) {
     for (int t = 0; t < kTerms; ++t) {
       terms[t] = call.term(t, 0);
       term_strides[t] = call.e.terms[t].stride;
@@ -174,7 +143,7 @@ struct Places {
     const int64_t next = place + block_rows;
     for (int t = 0; t < kTerms; ++t) prefetch_row(terms[t] + next * term_strides[t]);
     prefetch_to_write(out + next * out_stride);
-    if (next % 16 < kParts) call.prefetch_factors(next);
+    if (next % 16 < kParts) call.ahead.prefetch_factors(next);
   }
   // Codes of the terms at places place .. place + kParts - 1.
   SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {

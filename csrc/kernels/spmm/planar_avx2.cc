@@ -19,7 +19,7 @@
 #include "../bytes.h"
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
-#include "../prefetch.h"
+#include "block_ahead.h"
 #include "planar.h"
 #include "planes_avx2.h"
 
@@ -110,6 +110,7 @@ SMOOTHBIT_INLINE __m256i join(const uint8_t* low, const uint8_t* high) {
 // The source rows, held by value so that no store makes the compiler read them again.
 template <bool kHasPrefetch, bool kHasOffsets>
 struct SourceRows {
+  static constexpr bool kIsPrefetched = kHasPrefetch;
   const uint8_t* source;
   const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
   int64_t stride;
@@ -253,6 +254,7 @@ struct Call {
   Rows rows;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
+  const BlockAhead& ahead;
   int64_t last;               // first byte of the last register of a row
   __m256i valid;              // bits of that register that are codes
   const uint8_t* terms[2];
@@ -264,13 +266,21 @@ struct Call {
   uint8_t* out(int64_t row) const { return first_out + row * out_stride; }
   int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
   int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
+  // At `kCount` places. What fits the second-level cache is not asked for.
+  template <int kCount>
+  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
+    if constexpr (Rows::kIsPrefetched) ahead.prefetch<kCount>(place);
+  }
   template <int kBits>
   SMOOTHBIT_INLINE const ThresholdTable* table(int64_t place) const {
     const int64_t count = length(place);
     return count > max_length || count == 0 ? nullptr : cache.find(e, row_at(place), count);
   }
   void other_rows(SpmmKernel other, int64_t place, int64_t count) const {
-    for (const int64_t end = place + count; place < end; ++place) other(args, row_at(place), row_at(place) + 1);
+    for (const int64_t end = place + count; place < end; ++place) {
+      prefetch_next_block<1>(place);
+      other(args, row_at(place), row_at(place) + 1);
+    }
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
     if (byte < out_stride) std::memset(out(row) + byte, 0, static_cast<size_t>(out_stride - byte));
@@ -307,6 +317,7 @@ template <int kTerms, class Rows, class Codes>
 SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
+  call.template prefetch_next_block<1>(place);
   OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
     __m256i terms[2];
@@ -322,6 +333,7 @@ SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, 
 // Codes of the terms of the rows at `place` and `place + 1`, of 16 bytes, and where their own go.
 template <int kTerms, class Rows>
 SMOOTHBIT_INLINE void load_pair(const Call<Rows>& call, int64_t place, __m256i terms[2]) {
+  call.template prefetch_next_block<2>(place);
   for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, call.row_at(place)), call.term(t, call.row_at(place + 1)));
 }
 template <class Rows>
@@ -442,9 +454,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& 
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
   const Epilogue& e = args.epilogue;
   const auto data = [&e](int t) { return static_cast<const uint8_t*>(e.terms[t].data); };
-  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits), rows, indptr, place_rows, last,
+  const BlockAhead ahead{e, place_rows, args.schedule.block_rows, begin, end};
+  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits), rows, indptr, place_rows, ahead, last,
                         valid_bits(row_bits, last, is_wide), {data(0), data(1)}, {e.terms[0].stride, e.terms[1].stride},
                         static_cast<uint8_t*>(e.out), e.out_stride};
+  if constexpr (Rows::kIsPrefetched) ahead.prefetch_first_places();
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
     if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);
@@ -480,9 +494,7 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   const std::true_type with_prefetch;
   const std::false_type without;
   const RowSchedule& schedule = args.schedule;
-  // Where tables are beyond the caches, what another sequence of rows saves is lost to the rows without a table, which
-  // are gathered in their own (rows of 32 bytes at 4 bits: 9 to 17 ms).
-  if (schedule.offsets && !(has_prefetch && schedule.rows)) {
+  if (schedule.offsets) {
     if (has_prefetch) part(with_prefetch, schedule.offsets, schedule, row_begin, row_end);
     else part(without, schedule.offsets, schedule, row_begin, row_end);
     return true;
