@@ -170,6 +170,23 @@ bool ThresholdCache::fill(const Epilogue& e, int64_t length, ThresholdTable& tab
   return table.at || table.has_words;
 }
 
+bool ThresholdCache::factors_follow_length(const Epilogue& e, const int64_t* indptr, int64_t num_rows) {
+  constexpr int64_t kMaxLength = max_length(1);
+  std::array<int64_t, kMaxLength + 1> first;  // row of each length
+  first.fill(-1);
+  for (int64_t row = 0; row < num_rows; ++row) {
+    const int64_t length = indptr[row + 1] - indptr[row];
+    if (length > kMaxLength) continue;
+    int64_t& known = first[static_cast<size_t>(length)];
+    if (known < 0) known = row;
+    const auto is_equal = [&](const float* values) { return !values || values[row] == values[known]; };
+    bool same = is_equal(e.row_scale) && is_equal(e.row_term) && is_equal(e.output_row_scale);
+    for (int t = 0; t < e.num_terms; ++t) same = same && is_equal(e.terms[t].row_scale);
+    if (!same) return false;
+  }
+  return true;
+}
+
 const ThresholdTable* ThresholdCache::count(const Epilogue& e, int64_t row, int64_t length) {
   ThresholdTable& table = tables_[length];
   // Of several threads exactly one makes the step to what is enough, and makes the table.

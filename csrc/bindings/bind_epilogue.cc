@@ -29,14 +29,14 @@ void bind_epilogue(nb::module_& module) {
   nb::class_<NativeEpilogue>(module, "Epilogue")
       .def(nb::init<int64_t, OptionalVector, OptionalVector, OptionalVector, OptionalVector, OptionalVector,
                     std::optional<NativeLaw>, OptionalVector, OptionalVector, std::vector<NativeTerm>, bool,
-                    OptionalVector, std::optional<NativeLaw>, int, std::optional<Vector<int32_t>>>(),
+                    OptionalVector, std::optional<NativeLaw>, int, std::optional<Vector<int32_t>>, bool>(),
            nb::arg("num_channels"), nb::arg("col_scale").noconvert().none(),
            nb::arg("row_term").noconvert().none(), nb::arg("col_term").noconvert().none(),
            nb::arg("row_scale").noconvert().none(), nb::arg("col_bias").noconvert().none(),
            nb::arg("aggregate").none(), nb::arg("aggregate_step").noconvert().none(),
            nb::arg("aggregate_offset").noconvert().none(), nb::arg("terms"), nb::arg("has_relu"),
            nb::arg("output_row_scale").noconvert().none(), nb::arg("output").none(), nb::arg("stored_bits"),
-           nb::arg("out_rows").noconvert().none());
+           nb::arg("out_rows").noconvert().none(), nb::arg("has_constant_factors"));
 }
 
 }  // namespace smoothbit

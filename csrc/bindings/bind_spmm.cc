@@ -1,7 +1,10 @@
 // spmm, spmax and spmm_f32.
+#include <atomic>
+
 #include "bind.h"
 #include "call.h"
 #include "epilogue.h"
+#include "kernels/epilogue/thresholds.h"
 #include "kernels/prefetch.h"
 #include "schedule.h"
 
@@ -20,10 +23,26 @@ class GatherCall : public Call {
     SpmmArgs args = args_;
     BufferPool::Loan copy;
     if (schedule_ && follows_schedule(kernels.isa)) copy = schedule_->set(args, is_sorted(kernels.isa), num_threads_);
+    if (args.schedule.offsets) args.factors_follow_length = factors_follow_length();
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
 
  protected:
+  // Looked at once, as that takes as long as a run saves, by a call that runs again and where nobody writes to the
+  // factors. Else every run looks at those of every row.
+  bool factors_follow_length() const {
+    if (!epilogue_.has_constant_factors() || !args_.epilogue.thresholds) return false;
+    if (factors_ == Factors::first_run) {
+      factors_ = Factors::not_known;
+      return false;
+    }
+    if (factors_ == Factors::not_known)
+      factors_ = ThresholdCache::factors_follow_length(args_.epilogue, args_.indptr, args_.num_rows)
+                     ? Factors::follow_length
+                     : Factors::differ;
+    return factors_ == Factors::follow_length;
+  }
+
   // AVX2 has whole registers only where it has tables.
   bool follows_schedule(Isa isa) const {
     return isa == Isa::avx512 || (isa == Isa::avx2 && args_.epilogue.thresholds);
@@ -76,6 +95,8 @@ class GatherCall : public Call {
   BoundEpilogue epilogue_;
   SpmmArgs args_;
   LazySchedule* schedule_ = nullptr;
+  enum class Factors { first_run, not_known, follow_length, differ };
+  mutable std::atomic<Factors> factors_{Factors::first_run};  // of rows of one length
 };
 
 class SpmmCall : public GatherCall {

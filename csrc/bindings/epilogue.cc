@@ -120,7 +120,7 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
                                OptionalVector aggregate_offset, std::vector<NativeTerm> terms,
                                bool has_relu, OptionalVector output_row_scale,
                                std::optional<NativeLaw> output, int stored_bits,
-                               std::optional<Vector<int32_t>> out_rows)
+                               std::optional<Vector<int32_t>> out_rows, bool has_constant_factors)
     : num_channels_(num_channels),
       col_scale_(std::move(col_scale)),
       row_term_(std::move(row_term)),
@@ -135,7 +135,8 @@ NativeEpilogue::NativeEpilogue(int64_t num_channels, OptionalVector col_scale, O
       output_row_scale_(std::move(output_row_scale)),
       output_(std::move(output)),
       stored_bits_(stored_bits),
-      out_rows_(std::move(out_rows)) {
+      out_rows_(std::move(out_rows)),
+      has_constant_factors_(has_constant_factors) {
   require(num_channels >= 0, "Expected `num_channels` to be >= 0.");
   require(terms_.size() <= kMaxTerms, "Expected at most 4 terms.");
   for (const OptionalVector* values : {&col_scale_, &col_term_, &col_bias_, &aggregate_step_, &aggregate_offset_})

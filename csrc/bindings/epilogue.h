@@ -46,7 +46,7 @@ class NativeEpilogue {
                  std::optional<NativeLaw> aggregate, OptionalVector aggregate_step,
                  OptionalVector aggregate_offset, std::vector<NativeTerm> terms, bool has_relu,
                  OptionalVector output_row_scale, std::optional<NativeLaw> output, int stored_bits,
-                 std::optional<Vector<int32_t>> out_rows);
+                 std::optional<Vector<int32_t>> out_rows, bool has_constant_factors);
 
   // The plain structure the kernels read, its per-channel values copied to `arena`. Refuses row arrays that
   // are not [num_rows].
@@ -57,6 +57,8 @@ class NativeEpilogue {
   std::shared_ptr<ThresholdCache> thresholds(const Epilogue& expanded, int num_bits) const;
 
   int64_t num_channels() const { return num_channels_; }
+  // Whether nobody writes to the arrays of one value for each row.
+  bool has_constant_factors() const { return has_constant_factors_; }
 
  private:
   struct Tables;
@@ -75,6 +77,7 @@ class NativeEpilogue {
   std::optional<NativeLaw> output_;
   int stored_bits_;  // of an output code: at least those of its law
   std::optional<Vector<int32_t>> out_rows_;
+  bool has_constant_factors_;
   mutable std::shared_ptr<Tables> tables_;  // the latest; calls that run may hold older ones
 };
 
@@ -94,6 +97,7 @@ class BoundEpilogue {
     return tables_.get();
   }
   int64_t num_channels() const { return native_.num_channels(); }
+  bool has_constant_factors() const { return native_.has_constant_factors(); }
 
  private:
   nb::object description_;

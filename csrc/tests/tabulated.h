@@ -95,6 +95,7 @@ class TabulatedCase {
     args.epilogue.out = out.data();
     args.epilogue.out_stride = stride_;
     args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
+    args.factors_follow_length = ThresholdCache::factors_follow_length(e_, args.indptr, num_rows_);
     return args;
   }
 
@@ -111,8 +112,9 @@ class TabulatedCase {
       if (variant % 2 == 0 || random_.integer(0, 15) == 0) length = kLengths[variant / 2 % 2][random_.integer(0, 15)];
       for (int i = 0; i < length; ++i) indices.push_back(random_.integer(0, static_cast<int>(kNumSources) - 1));
       indptr_.push_back(static_cast<int64_t>(indices.size()));
-      // Some rows have factors of their own, so that they must not use the table of their length.
-      factors_.push_back((random_.integer(0, 19) ? 1.0f : 1.5f) / static_cast<float>(std::max(length, 1)));
+      // Mostly some rows have factors of their own, so that they must not use the table of their length.
+      const bool is_other = variant % 6 != 5 && random_.integer(0, 19) == 0;
+      factors_.push_back((is_other ? 1.5f : 1.0f) / static_cast<float>(std::max(length, 1)));
     }
     indices_.emplace_back(indices);
     constexpr int64_t kBlockRows = 50;  // several, the last one shorter

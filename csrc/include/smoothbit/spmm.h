@@ -28,6 +28,7 @@ struct SpmmArgs {
   int64_t num_sources = 0;
   Epilogue epilogue;
   RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either
+  bool factors_follow_length = false;  // true only when ThresholdCache::factors_follow_length is
 };
 
 // Whether the AVX-512 kernels (with VBMI) make float32 rows of packed ones in registers of 64 bytes; large results they then

@@ -115,6 +115,9 @@ class ThresholdCache {
     return has_factors(table, e, is_equal) ? &table : nullptr;
   }
 
+  // Whether rows of one length that a table can have, have equal factors, so that one row of a run speaks for all.
+  static bool factors_follow_length(const Epilogue& e, const int64_t* indptr, int64_t num_rows);
+
   // Whether rows have the factors of the table: are_equal(values, value) compares an array of one for each node, or null.
   template <class AreEqual>
   static SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, const Epilogue& e, const AreEqual& are_equal) {

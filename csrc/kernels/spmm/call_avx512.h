@@ -91,8 +91,9 @@ struct Call {
     }
     return equal_lengths(next - 1, end) - place;
   }
-  // Whether the rows at places [place, end) have the factors of the table.
+  // Whether the rows at places [place, end), of one length, have the factors of the table, as the first one has.
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
+    if (args.factors_follow_length) return true;
     return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
       const __m512 expected = _mm512_set1_ps(value);
       int64_t i = place;

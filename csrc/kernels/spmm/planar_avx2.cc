@@ -298,8 +298,9 @@ struct Call {
     while (next < end && length(next) == count) ++next;
     return next - place;
   }
-  // Whether the rows at places [place, end) have the factors of the table.
+  // Whether the rows at places [place, end), of one length, have the factors of the table, as the first one has.
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
+    if (args.factors_follow_length) return true;
     return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
       int64_t i = place;
       for (; values && !place_rows && i + 8 <= end; i += 8)

@@ -194,22 +194,22 @@ class PreparedGraph:
     @cached_property
     def degree(self) -> Float32Array:
         """D [N], float32: length of each row of A~."""
-        return self.csr.row_lengths.astype(np.float32)
+        return _constant(self.csr.row_lengths)
 
     @cached_property
     def inv_degree(self) -> Float32Array:
         """1 / d [N], float32."""
-        return (1.0 / self.csr.row_lengths).astype(np.float32)
+        return _constant(1.0 / self.csr.row_lengths)
 
     @cached_property
     def sqrt_degree(self) -> Float32Array:
         """d^1/2 [N], float32."""
-        return np.sqrt(self.csr.row_lengths.astype(np.float64)).astype(np.float32)
+        return _constant(np.sqrt(self.csr.row_lengths.astype(np.float64)))
 
     @cached_property
     def rsqrt_degree(self) -> Float32Array:
         """d^-1/2 [N], float32."""
-        return (1.0 / np.sqrt(self.csr.row_lengths.astype(np.float64))).astype(np.float32)
+        return _constant(1.0 / np.sqrt(self.csr.row_lengths.astype(np.float64)))
 
     def edges(self, has_loops: bool, relation: int | None = None) -> Edges:
         """Return the edges of one relation, or all, in the order of the graph; made once.
@@ -278,6 +278,13 @@ class PreparedGraph:
         signs = np.where(heads[transposed.indices] == transposed.entry_rows(), 1, -1).astype(np.int16)
         row_signs = np.bincount(transposed.entry_rows(), weights=signs, minlength=self.num_nodes)
         return Incidence(heads, tails, transposed, signs, row_signs.astype(np.float32))
+
+
+def _constant(values: AnyArray) -> Float32Array:
+    """Return values as float32 that nobody can write to, so that kernels look at them once and not in each call."""
+    constant = values.astype(np.float32)
+    constant.flags.writeable = False
+    return constant
 
 
 def check_ids(name: str, ids: AnyArray, count: int) -> Int64Array:

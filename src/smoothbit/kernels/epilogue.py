@@ -70,6 +70,9 @@ class Epilogue:
         out_rows: Row of the output that each row is stored as [N], int32, a permutation; None to keep them in
             order. Only with float32 outputs.
 
+    Arrays [N] are read in every run, and may be written to between runs. Those that own their memory and are read-only
+    count as constant: a call that is repeated need not compare their rows each time.
+
     Laws are per tensor, channel or group (anything that expands to [F]).
     """
 

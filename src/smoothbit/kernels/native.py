@@ -17,6 +17,7 @@ from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.node_order import first_misplaced
 from smoothbit.numerics.packing import packed_row_bytes
 from smoothbit.numerics.qtype import check_num_bits
+from smoothbit.typing import Float32Array
 
 MAX_TERMS = 4
 
@@ -279,7 +280,13 @@ def _native_epilogue(ext: Any, e: Epilogue) -> Any:
         _native_law(ext, e.output),
         e.stored_bits,
         e.out_rows,
+        all(map(_is_constant, [e.row_term, e.row_scale, e.output_row_scale, *(t.row_scale for t in e.terms)])),
     )
+
+
+def _is_constant(values: Float32Array | None) -> bool:
+    """Return whether nobody can write to `values`, or there are none."""
+    return values is None or (values.flags.owndata and not values.flags.writeable)
 
 
 def _native_law(ext: Any, law: AffineLaw | None) -> Any:

@@ -74,7 +74,7 @@ class TorchGraph(nn.Module):
         self.prepared = prepared
         self.adjacency = SparsePattern(prepared.csr)
         for name in ("inv_degree", "sqrt_degree", "rsqrt_degree"):
-            column = torch.from_numpy(getattr(prepared, name))[:, None]
+            column = torch.tensor(getattr(prepared, name))[:, None]
             self.register_buffer(name, column, persistent=False)
 
     @property

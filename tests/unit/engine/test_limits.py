@@ -55,7 +55,7 @@ def constant(num_nodes, num_features, value=255.0):
 @pytest.mark.parametrize("name", [name for name in isa.available() if name != "numpy"])
 def test_largest_degree_that_fits_is_summed_exactly(name):
     graph = hub(MAX_DEGREE)
-    graph.rsqrt_degree[:] = 1.0  # the state is the value itself: codes of 255 throughout
+    graph.rsqrt_degree = np.ones(2, np.float32)  # the state is the value itself: codes of 255 throughout
     with isa.use(name):
         scores = run_plan(sum_plan(), graph, constant(2, 1), KernelBackend()).scores
     total = np.float32(MAX_DEGREE * 255)
@@ -94,7 +94,7 @@ def test_largest_degree_of_a_delta_coded_sum_is_exact_and_the_next_is_refused():
     plan = sum_plan(laws[0], num_steps=2, aggregates=(None, None), updates=(laws[1], None), coding="delta")
     plan = replace(plan, ops=(plan.ops[0], replace(plan.ops[1], aggregate_weight=4.0)))
     graph = hub(INT32_MAX // bound)
-    graph.rsqrt_degree[:] = 1.0
+    graph.rsqrt_degree = np.ones(2, np.float32)
     for name in isa.available():
         with isa.use(name):
             run = run_plan(plan, graph, constant(2, 1, 1e9), KernelBackend(), has_trace=True)

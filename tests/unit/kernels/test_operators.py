@@ -10,7 +10,7 @@ import pytest
 from smoothbit import kernels
 from smoothbit.engine.backend import aligned_rows, new_rows
 from smoothbit.errors import ArgumentError, ShapeError
-from smoothbit.kernels import Epilogue, Term, isa, native, reference
+from smoothbit.kernels import Epilogue, Term, isa, native, recording, reference
 from smoothbit.numerics.affine import AffineLaw, per_tensor_law
 from smoothbit.numerics.csr import CSR
 from smoothbit.numerics.packing import pack
@@ -240,6 +240,36 @@ def test_calls_that_follow_a_schedule_give_the_same_rows(tag, num_bits, num_chan
                     graph, source, num_bits, finish, out=new_rows(num_rows, finish), num_threads=num_threads
                 )
                 np.testing.assert_array_equal(got[:, : want.shape[1]], want)
+
+
+@pytest.mark.parametrize("factors", ["written", "different", "of the length"])
+@pytest.mark.parametrize("tag", isa.available()[:-1])
+def test_a_repeated_call_has_the_factors_of_every_row(tag, factors):
+    num_rows, length = 4_000, 7
+    rng = np.random.default_rng(0)
+    graph = CSR(
+        np.arange(num_rows + 1, dtype=np.int64) * length,
+        rng.integers(0, num_rows, num_rows * length).astype(np.int32),
+        num_rows,
+    )
+    source = rng.integers(0, 256, (num_rows, 16)).astype(np.uint8)
+    row_scale = np.full(num_rows, 1 / length, np.float32)
+    if factors == "different":
+        row_scale[num_rows // 2 :] = 0.25
+    row_scale.flags.writeable = factors == "written"
+    epilogue = Epilogue(64, np.ones(64, np.float32), row_scale=row_scale, output=per_tensor_law(2, 1.0))
+    out = new_rows(num_rows, epilogue)
+    with isa.use(tag), recording() as recorder:
+        kernels.spmm(graph, source, 2, epilogue, out=out)
+    repeat = recorder.program()
+    with isa.use(tag):
+        for run in range(6):
+            if run > 3 and factors == "written":
+                row_scale[run * 100 :: 3] = 0.5 / run
+            repeat()
+            with isa.use("numpy"):
+                want = kernels.spmm(graph, source, 2, replace(epilogue))
+            np.testing.assert_array_equal(out, want)
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])

@@ -22,7 +22,7 @@ def dgl_network(network: RandomNetwork, graph: PreparedGraph, features: Features
     """Prepare the network; the degrees' powers are computed once."""
     torch, library = find_module("torch"), find_dgl()
     edges = sum_graph(library, graph.csr)
-    before = torch.from_numpy(graph.rsqrt_degree)[:, None]
+    before = torch.tensor(graph.rsqrt_degree)[:, None]
     after = before * (1 - TELEPORT)
     inputs = torch_features(features)
     first, second = torch.from_numpy(network.first), torch.from_numpy(network.second)
