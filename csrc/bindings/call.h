@@ -5,7 +5,8 @@
 
 namespace smoothbit {
 
-// Holds references to its arrays. Channel arrays are read when the call is made, all others when it runs.
+// Holds references to its arrays. Channel arrays are read when the call is made, all others when it runs, but factors of rows
+// that nobody writes to.
 class Call {
  public:
   Call() = default;

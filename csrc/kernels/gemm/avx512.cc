@@ -281,7 +281,7 @@ class BlockThresholds {
   int64_t sums_stride_;
   ProductThresholds thresholds_;
   CompareSextets<kBits> compare_;
-  const int16_t* tables_[kGemmRowBlock];
+  const int16_t* tables_[kGemmRowBlock] = {};
 };
 
 class BlockLaw {

@@ -149,12 +149,8 @@ class CompareSextets {
  private:
   static constexpr int64_t kBytes = kBlock / 8 * kBits;
 
-
-  // Stores under a mask take several cycles each.
   static SMOOTHBIT_INLINE void store(uint8_t* out, int64_t count, __m128i codes) {
-    if (count < kBytes) _mm_mask_storeu_epi8(out, static_cast<__mmask16>((1 << count) - 1), codes);
-    else if constexpr (kBits == 2) _mm_storeu_si128(reinterpret_cast<__m128i*>(out), codes);
-    else _mm_storel_epi64(reinterpret_cast<__m128i*>(out), codes);
+    _mm_mask_storeu_epi8(out, static_cast<__mmask16>((1 << count) - 1), codes);
   }
   // A threshold less one, less the sum, has the outcome for its sign.
   SMOOTHBIT_INLINE __m512i outcome(const int32_t* sums, const int16_t* table, int threshold) const {

@@ -199,7 +199,7 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, i
     for (; count < kBatch && place + count < end; ++count) {
       const int64_t next = place + count, length = call.length(next);
       if (length > max_length || length == 0) break;
-      if (kStopsAtRuns && next + kShortestRun <= end && call.begins_run(next, length)) break;
+      if (kStopsAtRuns && next + kShortestRun<Rows::kParts> <= end && call.begins_run(next, length)) break;
       tables[count] = cache.find_ready(call.e, call.row_at(next), length);
       if (!tables[count]) break;
     }
@@ -234,7 +234,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
         continue;
       }
       const int64_t run = has_runs ? call.run(place, end) : 1;
-      if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
+      if (run >= kShortestRun<kParts> && call.has_factors(*table, place, place + run)) {
         run_of_places<kBits, kTerms>(call, *table, place, place + run);
         place += run;
         continue;

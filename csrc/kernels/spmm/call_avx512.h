@@ -12,7 +12,9 @@ SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
-constexpr int64_t kShortestRun = 4;  // of rows of one length that are not taken one by one
+// Of rows of one length that are not taken one by one.
+template <int kParts>
+constexpr int64_t kShortestRun = kParts == 2 ? 2 : 4;
 
 // What does not change within a call.
 template <int kBits, class Rows>
@@ -74,6 +76,7 @@ struct Call {
   }
   // Whether kShortestRun places, all there, have `length`.
   SMOOTHBIT_INLINE bool begins_run(int64_t place, int64_t length) const {
+    if constexpr (kShortestRun<kParts> == 2) return indptr[place + 2] - indptr[place + 1] == length;
     const int64_t* at = indptr + place;
     return _mm256_cmpneq_epi64_mask(_mm256_sub_epi64(load_32(at + 1), load_32(at)), _mm256_set1_epi64x(length)) == 0;
   }
