@@ -5,8 +5,8 @@
 
 namespace smoothbit {
 
-// Holds references to its arrays. Channel arrays are read when the call is made, all others when it runs, but factors of rows
-// that nobody writes to.
+// Holds references to its arrays. Channel arrays are read when the call is made, all others when it runs; what nobody can
+// write to may be looked at once.
 class Call {
  public:
   Call() = default;
