@@ -172,17 +172,15 @@ bool ThresholdCache::fill(const Epilogue& e, int64_t length, ThresholdTable& tab
 
 bool ThresholdCache::factors_follow_length(const Epilogue& e, const int64_t* indptr, int64_t num_rows) {
   constexpr int64_t kMaxLength = max_length(1);
-  std::array<int64_t, kMaxLength + 1> first;  // row of each length
-  first.fill(-1);
+  std::array<RowFactors, kMaxLength + 1> factors;  // of each length
+  std::array<bool, kMaxLength + 1> is_known{};
   for (int64_t row = 0; row < num_rows; ++row) {
     const int64_t length = indptr[row + 1] - indptr[row];
     if (length > kMaxLength) continue;
-    int64_t& known = first[static_cast<size_t>(length)];
-    if (known < 0) known = row;
-    const auto is_equal = [&](const float* values) { return !values || values[row] == values[known]; };
-    bool same = is_equal(e.row_scale) && is_equal(e.row_term) && is_equal(e.output_row_scale);
-    for (int t = 0; t < e.num_terms; ++t) same = same && is_equal(e.terms[t].row_scale);
-    if (!same) return false;
+    const size_t i = static_cast<size_t>(length);
+    if (!is_known[i]) factors[i] = factors_of(e, row);
+    is_known[i] = true;
+    if (!row_has_factors(factors[i], e, row)) return false;
   }
   return true;
 }

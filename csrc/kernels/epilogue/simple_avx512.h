@@ -87,7 +87,7 @@ class SimpleLawAvx512 {
   }
 
   // The output codes, less the zero point; those below code 0 as they are, unless `kIsClipped`.
-  template <bool kHasTerm, int kCount, bool kIsClipped = true>
+  template <bool kHasTerm, int kCount, bool kIsClipped>
   SMOOTHBIT_INLINE void codes(const Row& r, const __m512i* sums_i32x16, const __m512i* term_codes, __m512i* codes) const {
     __m512 y[kCount];
     outputs<kHasTerm, kCount>(r, sums_i32x16, term_codes, y);

@@ -111,17 +111,15 @@ class ThresholdCache {
   SMOOTHBIT_INLINE const ThresholdTable* find_ready(const Epilogue& e, int64_t row, int64_t length) const {
     const ThresholdTable& table = tables_[length];
     if (table.state.load(std::memory_order_acquire) != kReady) return nullptr;
-    const auto is_equal = [row](const float* values, float value) { return !values || values[row] == value; };
-    return has_factors(table, e, is_equal) ? &table : nullptr;
+    return row_has_factors(table.factors, e, row) ? &table : nullptr;
   }
 
   // Whether rows of one length that a table can have, have equal factors, so that one row of a run speaks for all.
   static bool factors_follow_length(const Epilogue& e, const int64_t* indptr, int64_t num_rows);
 
-  // Whether rows have the factors of the table: are_equal(values, value) compares an array of one for each node, or null.
+  // Whether rows have these factors: are_equal(values, value) compares an array of one for each node, or null.
   template <class AreEqual>
-  static SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, const Epilogue& e, const AreEqual& are_equal) {
-    const RowFactors& factors = table.factors;
+  static SMOOTHBIT_INLINE bool has_factors(const RowFactors& factors, const Epilogue& e, const AreEqual& are_equal) {
     bool same = are_equal(e.row_scale, factors.row_scale) && are_equal(e.row_term, factors.row_term) &&
                 are_equal(e.output_row_scale, factors.output_row_scale);
     for (int t = 0; t < e.num_terms; ++t)
@@ -130,6 +128,9 @@ class ThresholdCache {
   }
 
  private:
+  static SMOOTHBIT_INLINE bool row_has_factors(const RowFactors& factors, const Epilogue& e, int64_t row) {
+    return has_factors(factors, e, [row](const float* values, float value) { return !values || values[row] == value; });
+  }
   const ThresholdTable* count(const Epilogue& e, int64_t row, int64_t length);
   bool fill(const Epilogue& e, int64_t length, ThresholdTable& table) const;
 

@@ -249,7 +249,7 @@ void multiply_sextet_block(const GemmArgs& args, const uint8_t* codes, int64_t n
   }
 }
 
-// What becomes of a block of sums. Row sums are known before the products, and thresholds are asked for meanwhile.
+// What becomes of a block of sums. Row sums are known before the products, and so are the thresholds that go with them.
 template <int kBits>
 class BlockThresholds {
  public:

@@ -282,8 +282,8 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Call<kBits, Rows> call{
       args, args.epilogue, indptr, place_rows, {args.epilogue, place_rows, args.schedule.block_rows, begin, end},
-      has_tables<kBits>(args.epilogue), last,
-      valid_bits<kParts>(row_bits, last), packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
+      has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
+      packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
   call.ahead.prefetch_first_places();
   switch (args.epilogue.num_terms) {

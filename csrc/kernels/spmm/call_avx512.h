@@ -97,7 +97,7 @@ struct Call {
   // Whether the rows at places [place, end), of one length, have the factors of the table, as the first one has.
   SMOOTHBIT_INLINE bool has_factors(const ThresholdTable& table, int64_t place, int64_t end) const {
     if (args.factors_follow_length) return true;
-    return ThresholdCache::has_factors(table, e, [this, place, end](const float* values, float value) {
+    return ThresholdCache::has_factors(table.factors, e, [this, place, end](const float* values, float value) {
       const __m512 expected = _mm512_set1_ps(value);
       int64_t i = place;
       for (; values && !place_rows && i + 16 <= end; i += 16)

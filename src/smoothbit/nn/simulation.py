@@ -62,7 +62,7 @@ class TorchBackend:
     ) -> Float32Array:
         """Gather and add float32 rows; `skip` is float32 values times one number, or None."""
         product = self._matrix(graph, graph.values, torch.float32) @ torch.from_numpy(source)
-        scaled = product if row_scale is None else product * torch.tensor(row_scale)[:, None]
+        scaled = product if row_scale is None else product * _vector(row_scale)[:, None]
         mean = scaled * scale
         return (mean if skip is None else mean + torch.from_numpy(skip.data) * float(skip.step[0])).numpy()
 
@@ -315,4 +315,4 @@ def _pack(y: Tensor, law: AffineLaw) -> UInt8Array:
 
 def _vector(array: Float32Array | None) -> Tensor:
     assert array is not None
-    return torch.tensor(array)
+    return torch.tensor(np.ascontiguousarray(array))
