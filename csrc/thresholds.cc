@@ -138,6 +138,37 @@ bool find_words(const Reached& reached, double slope, int bound, int num_combina
   return false;
 }
 
+// The law in bytes: differences of two numbers, one of the sum and one of the code, between bounds. Numbers that are too
+// large fall to the largest that one bound allows, until all hold or one would leave a byte.
+bool find_bytes(const Reached& reached, int bound, int num_combinations, ByteLaw& bytes) {
+  constexpr int kUnit = 1 << ByteLaw::kFraction;
+  std::array<int, ByteLaw::kSums> of_sum;
+  std::array<int, ByteLaw::kCodes> less_of_code;
+  of_sum.fill(127);
+  less_of_code.fill(128);
+  for (bool has_fallen = true; has_fallen;) {
+    has_fallen = false;
+    const auto fall = [&has_fallen](int& number, int most) {
+      has_fallen |= number > most;
+      number = std::min(number, most);
+    };
+    for (int c = 0; c < num_combinations; ++c)
+      for (int sum = 0; sum <= bound; ++sum) {
+        int code = 0;
+        for (int t = 0; t < ByteLaw::kCodes - 1; ++t) code += sum >= reached[c][t];
+        const int begin = (code - ByteLaw::kCodes / 2) * kUnit;  // of what the number of the sum, less this one, may be
+        if (code < ByteLaw::kCodes - 1) fall(of_sum[sum], less_of_code[c] + begin + kUnit - 1);
+        if (code > 0) fall(less_of_code[c], of_sum[sum] - begin);
+        if (of_sum[sum] < -128 || less_of_code[c] < -127) return false;
+      }
+  }
+  for (int i = 0; i < ByteLaw::kSums; ++i) {
+    bytes.of_sum[i] = static_cast<int8_t>(of_sum[i]);
+    bytes.of_code[i] = static_cast<int8_t>(-less_of_code[i % num_combinations]);
+  }
+  return true;
+}
+
 }  // namespace
 
 ThresholdCache::ThresholdCache(int num_bits, int32_t enough_rows)
@@ -167,6 +198,8 @@ bool ThresholdCache::fill(const Epilogue& e, int64_t length, ThresholdTable& tab
     const double slope = static_cast<double>(e.col_scale[0]) * table.factors.row_scale * table.factors.output_row_scale;
     table.has_words = find_words(reached, slope * inv_scale, bound, num_combinations, table.words);
   }
+  table.has_bytes = num_bits_ == 2 && length <= ByteLaw::kMaxLength && num_combinations <= ByteLaw::kCodes &&
+                    find_bytes(reached, bound, num_combinations, table.bytes);
   return table.at || table.has_words;
 }
 

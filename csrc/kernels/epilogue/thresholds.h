@@ -46,6 +46,10 @@ struct WordLaw {
   int16_t center, factor;
   int32_t shift;
 
+  // Whether sums of the codes of so many entries fit a byte, and are scaled by a byte or more: then `s` is their byte, less
+  // the center, in the upper half of a word, shifted by what remains. What the shifts lose, no sum has.
+  bool is_of_bytes(int64_t length) const { return length <= 255 / (kCodes - 1) && shift >= 8; }
+
   int scaled(int sum) const { return (sum - center) * (1 << shift); }
   int product(int sum) const { return (scaled(sum) * factor + (1 << 14)) >> 15; }
   int code(int sum, int c) const {
@@ -54,6 +58,23 @@ struct WordLaw {
 
  private:
   static int saturated(int x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
+};
+
+// The law of 2-bit codes of rows so short that sums fit a nibble, c the code of a term:
+//
+//     code = (saturated(of_sum[sum] + of_code[c]) >> 6) + 2
+struct ByteLaw {
+  static constexpr int kFraction = 6;
+  static constexpr int kCodes = 4, kSums = 16;
+  static constexpr int64_t kMaxLength = (kSums - 1) / (kCodes - 1);
+
+  int8_t of_sum[kSums];
+  int8_t of_code[kSums];  // repeats itself
+
+  int code(int sum, int c) const {
+    const int y = of_sum[sum] + of_code[c];
+    return ((y < -128 ? -128 : y > 127 ? 127 : y) >> kFraction) + kCodes / 2;
+  }
 };
 
 // Lane c of the row of T(t, c) in `at` is T(t, c) - 1 - 127: a sum minus 127, as a signed byte, is greater exactly when
@@ -69,8 +90,9 @@ struct ThresholdTable {
   // [2^b - 1, kLanes], aligned to kLanes; 64 bytes from the start of a level are the table's own. Null: longer than
   // max_length.
   int8_t* at = nullptr;
-  bool has_words = false;
+  bool has_words = false, has_bytes = false;
   WordLaw words;
+  ByteLaw bytes;
   RowFactors factors;
   std::atomic<int32_t> state{0};  // rows met without a table; kReady; kRefused
 };
@@ -109,9 +131,14 @@ class ThresholdCache {
 
   // The same, but never makes one.
   SMOOTHBIT_INLINE const ThresholdTable* find_ready(const Epilogue& e, int64_t row, int64_t length) const {
+    const ThresholdTable* table = find_ready(length);
+    return table && row_has_factors(table->factors, e, row) ? table : nullptr;
+  }
+
+  // Where rows of one length have equal factors.
+  SMOOTHBIT_INLINE const ThresholdTable* find_ready(int64_t length) const {
     const ThresholdTable& table = tables_[length];
-    if (table.state.load(std::memory_order_acquire) != kReady) return nullptr;
-    return row_has_factors(table.factors, e, row) ? &table : nullptr;
+    return table.state.load(std::memory_order_acquire) == kReady ? &table : nullptr;
   }
 
   // Whether rows of one length that a table can have, have equal factors, so that one row of a run speaks for all.

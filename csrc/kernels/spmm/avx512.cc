@@ -4,7 +4,8 @@
 // A register of 64 bytes holds kParts rows of 16, 32 or 64 bytes:
 //
 //     neighbours   kParts rows of one length (a graph in degree order has long runs of them), one entry of each at a
-//                  time, so that part p of every plane (planes_avx512.h) is that of row p.
+//                  time, so that part p of every plane (planes_avx512.h) is that of row p. At 2 bits also rows of
+//                  other lengths (groups_avx512.h): of one that has ended, zeros.
 //     one row      kParts entries of it at a time; the last ones under a mask, so that the only branch is the end
 //                  of the loop. Its planes end up side by side: part p of register j is plane kParts * j + p, and the
 //                  epilogue takes all of them at once.
@@ -17,7 +18,9 @@
 #include <algorithm>
 
 #include "bits_avx512.h"
+#include "codes_avx512.h"
 #include "float_avx512.h"
+#include "groups_avx512.h"
 #include "smoothbit/isa.h"
 #include "words_avx512.h"
 
@@ -31,95 +34,6 @@ void spmm_u8_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
-
-// Codes of the terms, `kTerms` registers of packed codes, at the bit that `shift` brings down.
-template <int kBits, int kTerms, class Shift>
-SMOOTHBIT_INLINE __m512i term_index(const __m512i terms[2], const Shift& shift) {
-  const __m512i mask = bytes_avx512((1 << kBits) - 1);
-  if constexpr (kTerms == 0) return _mm512_setzero_si512();
-  const __m512i first = _mm512_and_si512(shift(terms[0]), mask);
-  if constexpr (kTerms < 2) return first;
-  const __m512i second = _mm512_and_si512(shift(terms[1]), mask);
-  return _mm512_or_si512(first, _mm512_slli_epi16(second, kBits));
-}
-
-// Shifts of 16-bit lanes.
-template <int kShift>
-struct ShiftRight {
-  SMOOTHBIT_INLINE __m512i operator()(__m512i x) const { return _mm512_srli_epi16(x, kShift); }
-};
-struct ShiftRightBy {
-  __m512i counts;
-  SMOOTHBIT_INLINE __m512i operator()(__m512i x) const { return _mm512_srlv_epi16(x, counts); }
-};
-
-// Totals of one row -> packed output codes of every part, from register j on.
-template <int kBits, int kTerms, int kParts, int j = 0>
-SMOOTHBIT_INLINE __m512i pack_totals(const Search<kBits>& search, const Parts<kBits, kParts>& parts,
-                                     const __m512i* totals, const __m512i terms[2]) {
-  const __m512i index = term_index<kBits, kTerms>(terms, ShiftRightBy{parts.shift[j]});
-  const __m512i sums = _mm512_sub_epi8(totals[j], bytes_avx512(ThresholdTable::kBias));
-  const __m512i codes = search.codes(sums, index, parts.unit[j]);
-  if constexpr (j + 1 == kTotals<kBits, kParts>) {
-    return codes;
-  } else {
-    const __m512i next = pack_totals<kBits, kTerms, kParts, j + 1>(search, parts, totals, terms);
-    return _mm512_or_si512(codes, next);
-  }
-}
-
-// Plane sums of kParts rows -> packed output codes, from plane k on.
-template <int kBits, int kTerms, int k = 0>
-SMOOTHBIT_INLINE __m512i pack_planes(const Search<kBits>& search, const __m512i* planes, const __m512i terms[2]) {
-  const __m512i index = term_index<kBits, kTerms>(terms, ShiftRight<k * kBits>());
-  const __m512i codes = search.codes(planes[k], index, bytes_avx512(1 << (k * kBits)));
-  if constexpr (k + 1 == 8 / kBits) {
-    return codes;
-  } else {
-    const __m512i next = pack_planes<kBits, kTerms, k + 1>(search, planes, terms);
-    return _mm512_or_si512(codes, next);
-  }
-}
-
-// What becomes of the entries of neighbours and the codes of their terms: packed output codes.
-template <int kBits, int kTerms>
-struct SearchPlanes {
-  const Search<kBits> search;
-  template <class List>
-  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
-    PlanesAvx512<kBits> sums;
-    sums.start(-ThresholdTable::kBias);
-    sums.add(list);
-    sums.split();
-    return pack_planes<kBits, kTerms>(search, sums.plane, terms);
-  }
-};
-template <int kTerms>
-struct LookUpPlanes {
-  const Direct direct;
-  template <class List>
-  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
-    PlanesAvx512<2> sums;
-    sums.start();
-    sums.add(list);
-    sums.split();
-    return direct.codes(sums.plane, kTerms ? terms[0] : _mm512_setzero_si512());
-  }
-};
-template <int kTerms>
-struct LookUpNibbles {
-  const Nibbles nibbles;
-  template <class List>
-  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
-    __m512i sum = list.first(), odd = PlanesAvx512<2>::odd_fields(sum);
-    for (int64_t i = 1; i < list.count; ++i) {
-      const __m512i x = list.x(i);
-      sum = _mm512_add_epi8(sum, x);
-      odd = _mm512_add_epi8(odd, PlanesAvx512<2>::odd_fields(x));
-    }
-    return nibbles.pack(sum, odd, kTerms ? terms[0] : _mm512_setzero_si512());
-  }
-};
 
 constexpr int64_t kBatch = 8;
 
@@ -156,8 +70,11 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
 template <int kBits, int kTerms, class Rows>
 SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const ThresholdTable& table,
                                     int64_t place, int64_t end) {
-  if constexpr (kBits == 4)
-    if (table.has_words) return neighbours<kBits, kTerms>(call, place, end, WordPlanes<kTerms>(table.words));
+  if constexpr (kBits == 4) {
+    if (table.has_words && table.words.is_of_bytes(call.length(place)))
+      return neighbours<kBits, kTerms>(call, place, end, WordPlanes<kTerms, true>(table.words));
+    if (table.has_words) return neighbours<kBits, kTerms>(call, place, end, WordPlanes<kTerms, false>(table.words));
+  }
   const Search<kBits> search(table);
   if constexpr (kBits == 2 && kTerms <= 1) {
     const int64_t length = call.length(place);
@@ -193,13 +110,14 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, i
                                                 int64_t end) {
   const ThresholdCache& cache = *call.e.thresholds;
   const int64_t max_length = ThresholdCache::max_length(kBits);
+  constexpr int64_t kRun = kShortestRun<Rows::kParts>;
   const ThresholdTable* tables[kBatch];
   for (;;) {
     int64_t count = 0;
     for (; count < kBatch && place + count < end; ++count) {
       const int64_t next = place + count, length = call.length(next);
       if (length > max_length || length == 0) break;
-      if (kStopsAtRuns && next + kShortestRun<Rows::kParts> <= end && call.begins_run(next, length)) break;
+      if (kStopsAtRuns && next + kRun <= end && call.template have_length<kRun>(next, length)) break;
       tables[count] = cache.find_ready(call.e, call.row_at(next), length);
       if (!tables[count]) break;
     }
@@ -207,6 +125,51 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, i
     place += count;
     if (count < kBatch) return place;
   }
+}
+
+// Finishes kParts places of 2 bits that differ in length, and returns whether it has: if all have tables, and about as
+// many entries.
+template <int kTerms, class Rows>
+__attribute__((noinline)) bool search_group(const Call<2, Rows>& call, const Places<kTerms, Rows>& places, int64_t place) {
+  constexpr int kParts = Rows::kParts;
+  const int64_t* indptr = call.indptr + place;
+  const int64_t most = call.length(place);  // places come by falling length
+  if (kParts * most - (indptr[kParts] - indptr[0]) > Group<Rows>::kMostMissing) return false;
+  const ThresholdTable* tables[kParts];
+  for (int p = 0; p < kParts; ++p) {
+    const int64_t length = call.length(place + p);
+    if (length == 0 || length > most || !(tables[p] = call.e.thresholds->find_ready(length))) return false;
+  }
+  places.finish(call, place, Group<Rows>(call.rows, indptr, most),
+                SearchPlanes<2, kTerms, SearchOfParts<kParts>>{SearchOfParts<kParts>(tables)});
+  return true;
+}
+
+// Finishes kParts places of 2 bits at a time, whatever their lengths, where these tell their factors. Returns the first
+// that is better taken otherwise, as it is short, or that has no table.
+template <int kTerms, class Rows>
+__attribute__((noinline)) int64_t search_groups(const Call<2, Rows>& call, int64_t place, int64_t end) {
+  constexpr int kParts = Rows::kParts;
+  const Places<kTerms, Rows> places(call);
+  while (place + kParts <= end) {
+    const int64_t length = call.length(place);
+    if (length > ThresholdCache::max_length(2) || length <= (kTerms <= 1 ? Direct::kMaxLength : 0)) break;
+    const ThresholdTable* table = call.e.thresholds->find_ready(length);
+    if (!table) break;
+    if (!call.template have_length<kParts>(place, length)) {
+      if (search_group<kTerms>(call, places, place)) place += kParts;
+      else place = search_single<2, kTerms, false>(call, place, place + 1);
+      continue;
+    }
+    const SearchPlanes<2, kTerms> codes{Search<2>(*table)};
+    Neighbours<Rows> list{call.rows, call.indptr[place], length};
+    do {
+      places.finish(call, place, list, codes);
+      place += kParts;
+      list.begin += kParts * length;
+    } while (place + kParts <= end && call.template have_length<kParts>(place, length));
+  }
+  return place;
 }
 
 template <int kTerms, int kBits, class Rows>
@@ -224,13 +187,17 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   if constexpr (kBits < 8) {
     const bool has_runs = call.last == 0;
     while (place < end) {
+      if constexpr (kBits == 2 && kParts > 1 && Rows::kIsScheduled)
+        if (call.args.factors_follow_length) place = search_groups<kTerms>(call, place, end);
       place = has_runs ? search_single<kBits, kTerms, true>(call, place, end)
                        : search_single<kBits, kTerms, false>(call, place, end);
       if (place == end) return;
       const ThresholdTable* table = call.table(place);
       if (!table) {
-        other_rows<kBits, (kTerms > 0)>(call, other, place, place + 1);
-        ++place;
+        int64_t next = place + 1;  // together with all that follow and are too long for any table
+        while (next < end && call.length(next) > ThresholdCache::max_word_length(kBits)) ++next;
+        other_rows<kBits, (kTerms > 0)>(call, other, place, next);
+        place = next;
         continue;
       }
       const int64_t run = has_runs ? call.run(place, end) : 1;

@@ -74,10 +74,11 @@ struct Call {
       return nullptr;
     return e.thresholds->find(e, row_at(place), count);
   }
-  // Whether kShortestRun places, all there, have `length`.
-  SMOOTHBIT_INLINE bool begins_run(int64_t place, int64_t length) const {
-    if constexpr (kShortestRun<kParts> == 2) return indptr[place + 2] - indptr[place + 1] == length;
+  // Whether kCount places, 2 or 4 and all there, have `length`.
+  template <int kCount>
+  SMOOTHBIT_INLINE bool have_length(int64_t place, int64_t length) const {
     const int64_t* at = indptr + place;
+    if constexpr (kCount == 2) return at[1] - at[0] == length && at[2] - at[1] == length;
     return _mm256_cmpneq_epi64_mask(_mm256_sub_epi64(load_32(at + 1), load_32(at)), _mm256_set1_epi64x(length)) == 0;
   }
   // Places from `place` on that have its length, at most up to `end`.
@@ -118,56 +119,69 @@ struct Call {
 // What kParts places of a register read and write besides entries, held by value so that no store makes the compiler read
 // it again.
 template <int kTerms, class Rows>
-struct Places {
-  static constexpr int kParts = Rows::kParts;
-  static constexpr int64_t kBytes = kPartBytes<kParts>;
-  const int32_t* rows;  // of the places, or null
-  const uint8_t* terms[kTerms ? kTerms : 1];
-  int64_t term_strides[kTerms ? kTerms : 1];
-  uint8_t* out;
-  int64_t out_stride;
-  int64_t block_rows, first_block_end, last_begin;
-  __m512i valid;
-
+class Places {
+ public:
   template <int kBits>
   explicit Places(const Call<kBits, Rows>& call)
-      : rows(call.place_rows), out(call.out(0)), out_stride(call.e.out_stride), block_rows(call.args.schedule.block_rows),
-        first_block_end(call.ahead.begin + block_rows), last_begin(call.ahead.end - kParts - block_rows), valid(call.valid) {
+      : rows_(call.place_rows), out_(call.out(0)), out_stride_(call.e.out_stride), block_rows_(call.args.schedule.block_rows),
+        first_block_end_(call.ahead.begin + block_rows_), last_begin_(call.ahead.end - kParts - block_rows_),
+        valid_(call.valid) {
     for (int t = 0; t < kTerms; ++t) {
-      terms[t] = call.term(t, 0);
-      term_strides[t] = call.e.terms[t].stride;
+      terms_[t] = call.term(t, 0);
+      term_strides_[t] = call.e.terms[t].stride;
     }
   }
-  SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return rows ? rows[place] : place; }
+
+  // Finishes places place .. place + kParts - 1. codes(entries of a register, packed codes of its terms) are packed output
+  // codes; held by value too.
+  template <int kBits, class List, class Codes>
+  SMOOTHBIT_INLINE void finish(const Call<kBits, Rows>& call, int64_t place, const List& list, const Codes codes) const {
+    prefetch(call, place);
+    __m512i terms[2];
+    for (int t = 0; t < kTerms; ++t) terms[t] = terms_of(t, place);
+    store(place, codes(list, terms));
+  }
+
+ private:
+  static constexpr int kParts = Rows::kParts;
+  static constexpr int64_t kBytes = kPartBytes<kParts>;
+
+  SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return rows_ ? rows_[place] : place; }
   // As Call::prefetch_next_block, but between the first and the last block rows of one register are a line of each array.
   template <int kBits>
   SMOOTHBIT_INLINE void prefetch(const Call<kBits, Rows>& call, int64_t place) const {
-    if (!rows) return;
-    if (place < first_block_end || place > last_begin) return call.prefetch_next_block(place);
-    const int64_t next = place + block_rows;
-    for (int t = 0; t < kTerms; ++t) prefetch_row(terms[t] + next * term_strides[t]);
-    prefetch_to_write(out + next * out_stride);
+    if (!rows_) return;
+    if (place < first_block_end_ || place > last_begin_) return call.prefetch_next_block(place);
+    const int64_t next = place + block_rows_;
+    for (int t = 0; t < kTerms; ++t) prefetch_row(terms_[t] + next * term_strides_[t]);
+    prefetch_to_write(out_ + next * out_stride_);
     if (next % 16 < kParts) call.ahead.prefetch_factors(next);
   }
-  // Codes of the terms at places place .. place + kParts - 1.
+  // Codes of a term.
   SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {
-    if (!rows && term_strides[t] == kBytes) return load_64(terms[t] + place * kBytes);
-    return join_rows<kParts>([&](int p) { return terms[t] + row_at(place + p) * term_strides[t]; });
+    if (!rows_ && term_strides_[t] == kBytes) return load_64(terms_[t] + place * kBytes);
+    return join_rows<kParts>([&](int p) { return terms_[t] + row_at(place + p) * term_strides_[t]; });
   }
   SMOOTHBIT_INLINE void store(int64_t place, __m512i codes) const {
-    codes = _mm512_and_si512(codes, valid);
-    if (!rows && out_stride == kBytes) return _mm512_storeu_si512(out + place * kBytes, codes);
-    const auto at = [&](int p) { return out + row_at(place + p) * out_stride; };
+    codes = _mm512_and_si512(codes, valid_);
+    if (!rows_ && out_stride_ == kBytes) return _mm512_storeu_si512(out_ + place * kBytes, codes);
+    const auto at = [&](int p) { return out_ + row_at(place + p) * out_stride_; };
     if constexpr (kParts == 1) _mm512_storeu_si512(at(0), codes);
     else store_parts<kParts>(codes, at);
-    if (kBytes < out_stride)
-      for (int p = 0; p < kParts; ++p) std::memset(at(p) + kBytes, 0, static_cast<size_t>(out_stride - kBytes));
+    if (kBytes < out_stride_)
+      for (int p = 0; p < kParts; ++p) std::memset(at(p) + kBytes, 0, static_cast<size_t>(out_stride_ - kBytes));
   }
+
+  const int32_t* rows_;  // of the places, or null
+  const uint8_t* terms_[kTerms ? kTerms : 1];
+  int64_t term_strides_[kTerms ? kTerms : 1];
+  uint8_t* out_;
+  int64_t out_stride_, block_rows_, first_block_end_, last_begin_;
+  __m512i valid_;
 };
 
 // Places [place, end), at least kParts, of one length, rows of one register. The last ones share their register with
-// some that are done before. codes(entries of a register, packed codes of its terms) are packed output codes; held by
-// value, as no store makes the compiler read it again.
+// some that are done before.
 template <int kBits, int kTerms, class Rows, class Codes>
 __attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t place, int64_t end,
                                           const Codes codes) {
@@ -175,10 +189,7 @@ __attribute__((noinline)) void neighbours(const Call<kBits, Rows>& call, int64_t
   const Places<kTerms, Rows> places(call);
   Neighbours<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (;;) {
-    places.prefetch(call, place);
-    __m512i terms[2];
-    for (int t = 0; t < kTerms; ++t) terms[t] = places.terms_of(t, place);
-    places.store(place, codes(list, terms));
+    places.finish(call, place, list, codes);
     place += kParts;
     list.begin += kParts * list.count;
     if (place + kParts <= end) continue;

@@ -194,12 +194,14 @@ struct CountPlanes {
 };
 
 // The law in words, at 4 bits. The bytes of a plane widen to words by interleaving and narrow by packing, which undoes that.
-template <int kTerms>
+// Where the law is of bytes they widen into the upper halves.
+template <int kTerms, bool kIsOfBytes>
 class WordPlanes {
  public:
   explicit WordPlanes(const WordLaw& law)
-      : factor_(_mm256_set1_epi16(law.factor)), start_(_mm256_set1_epi16(static_cast<int16_t>(-law.center))),
-        shift_(_mm_cvtsi32_si128(law.shift)) {
+      : factor_(_mm256_set1_epi16(law.factor)),
+        start_(kIsOfBytes ? bytes_avx2(-law.center) : _mm256_set1_epi16(static_cast<int16_t>(-law.center))),
+        shift_(_mm_cvtsi32_si128(law.shift - (kIsOfBytes ? 8 : 0))) {
     const __m256i offsets = load_32(law.offset), low_bytes = _mm256_set1_epi16(0xff);
     low_offsets_ = bytes_of(_mm256_and_si256(offsets, low_bytes));
     high_offsets_ = bytes_of(_mm256_srli_epi16(offsets, 8));
@@ -207,16 +209,28 @@ class WordPlanes {
   template <class List>
   SMOOTHBIT_INLINE __m256i operator()(const List& list, const __m256i* terms) const {
     constexpr int64_t kMaxRows = 17;  // whose sums fit a byte
-    __m256i sums[4] = {start_, start_, start_, start_};
-    for (int64_t i = 0; i < list.count;) {
+    __m256i sums[4], planes[2];
+    const __m256i zero = _mm256_setzero_si256();
+    if constexpr (kIsOfBytes) {
       RowSums<4> rows;
-      rows.start();
-      for (const int64_t end = std::min(i + kMaxRows, list.count); i < end; ++i) rows.add_row(list.x(i));
-      __m256i planes[2];
+      rows.start(start_);
+      add_list<4, 0>(list, rows);
       rows.split(planes);
       for (int k = 0; k < 2; ++k) {
-        sums[2 * k] = _mm256_add_epi16(sums[2 * k], _mm256_unpacklo_epi8(planes[k], _mm256_setzero_si256()));
-        sums[2 * k + 1] = _mm256_add_epi16(sums[2 * k + 1], _mm256_unpackhi_epi8(planes[k], _mm256_setzero_si256()));
+        sums[2 * k] = _mm256_unpacklo_epi8(zero, planes[k]);
+        sums[2 * k + 1] = _mm256_unpackhi_epi8(zero, planes[k]);
+      }
+    } else {
+      for (__m256i& sum : sums) sum = start_;
+      for (int64_t i = 0; i < list.count;) {
+        RowSums<4> rows;
+        rows.start();
+        for (const int64_t end = std::min(i + kMaxRows, list.count); i < end; ++i) rows.add_row(list.x(i));
+        rows.split(planes);
+        for (int k = 0; k < 2; ++k) {
+          sums[2 * k] = _mm256_add_epi16(sums[2 * k], _mm256_unpacklo_epi8(planes[k], zero));
+          sums[2 * k + 1] = _mm256_add_epi16(sums[2 * k + 1], _mm256_unpackhi_epi8(planes[k], zero));
+        }
       }
     }
     const __m256i low = codes(sums, term_index<4, kTerms>(terms, 0)), high = codes(sums + 2, term_index<4, kTerms>(terms, 1));
@@ -242,6 +256,40 @@ class WordPlanes {
 
   __m256i low_offsets_, high_offsets_, factor_, start_;
   __m128i shift_;
+};
+
+// The law in bytes, of kCount entries of 2 bits: sums never leave the nibbles that rows are added in.
+template <int kTerms, int kCount>
+class BytePlanes {
+ public:
+  explicit BytePlanes(const ByteLaw& law) : of_sum_(repeat(law.of_sum)), of_code_(repeat(law.of_code)) {}
+
+  template <class List>
+  SMOOTHBIT_INLINE __m256i operator()(const List& list, const __m256i* terms) const {
+    __m256i even, odd;
+    sum_group<2, kCount>([&](int i) { return list.x(i); }, even, odd);
+    const __m256i first = codes<0>(_mm256_and_si256(even, bytes_avx2(0x0f)), terms);
+    const __m256i second = codes<1>(_mm256_and_si256(odd, bytes_avx2(0x0f)), terms);
+    const __m256i third = codes<2>(shift_right_avx2<4>(even, 0x0f), terms);
+    const __m256i last = codes<3>(shift_right_avx2<4>(odd, 0x0f), terms);
+    // Two codes in the upper bits of nibbles, then four in a byte; each less 2 modulo 4.
+    const __m256i lower = _mm256_or_si256(first, _mm256_slli_epi16(second, 2));
+    const __m256i upper = _mm256_or_si256(third, _mm256_slli_epi16(last, 2));
+    return _mm256_xor_si256(_mm256_or_si256(lower, _mm256_slli_epi16(upper, 4)), bytes_avx2(0xaa));
+  }
+
+ private:
+  static __m256i repeat(const int8_t* lanes) {
+    return _mm256_broadcastsi128_si256(_mm_loadu_si128(reinterpret_cast<const __m128i*>(lanes)));
+  }
+  // Codes of plane k, less 2 modulo 4.
+  template <int k>
+  SMOOTHBIT_INLINE __m256i codes(__m256i sums, const __m256i* terms) const {
+    const __m256i of_code = kTerms ? _mm256_shuffle_epi8(of_code_, term_index<2, kTerms>(terms, k)) : of_code_;
+    return shift_right_avx2<ByteLaw::kFraction>(_mm256_adds_epi8(_mm256_shuffle_epi8(of_sum_, sums), of_code), 3);
+  }
+
+  __m256i of_sum_, of_code_;
 };
 
 // What does not change within a call. Runs of rows hold a copy, as no store makes the compiler read that again.
@@ -371,10 +419,26 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
     run_of_rows<kTerms, kIsWide>(call, place, end, Codes{OneTable<kBits>(table)});
   };
   if constexpr (kBits == 4) {
-    if (table.has_words) run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms>(table.words));
-    else count(std::integral_constant<int, 0>());
+    if (!table.has_words) count(std::integral_constant<int, 0>());
+    else if (!table.words.is_of_bytes(call.length(place)))
+      run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms, false>(table.words));
+    else run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms, true>(table.words));
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
+    if constexpr (kBits == 2 && kTerms <= 1) {
+      const auto look_up = [&](auto length) {
+        run_of_rows<kTerms, kIsWide>(call, place, end, BytePlanes<kTerms, decltype(length)::value>(table.bytes));
+      };
+      if (table.has_bytes) {
+        switch (call.length(place)) {
+          case 1: return look_up(std::integral_constant<int, 1>());
+          case 2: return look_up(std::integral_constant<int, 2>());
+          case 3: return look_up(std::integral_constant<int, 3>());
+          case 4: return look_up(std::integral_constant<int, 4>());
+          default: return look_up(std::integral_constant<int, 5>());
+        }
+      }
+    }
     switch ((call.length(place) - 1) % kGroup + 1) {
       case 1: return count(std::integral_constant<int, 1>());
       case 2: return count(std::integral_constant<int, 2>());
@@ -389,7 +453,7 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
 template <int kBits, int kTerms, class Rows>
 SMOOTHBIT_INLINE void any_row(const Call<Rows>& call, const ThresholdTable& table, int64_t place) {
   if constexpr (kBits == 4)
-    if (table.has_words) return finish_row<kTerms>(call, WordPlanes<kTerms>(table.words), place);
+    if (table.has_words) return finish_row<kTerms>(call, WordPlanes<kTerms, false>(table.words), place);
   finish_row<kTerms>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
 }
 

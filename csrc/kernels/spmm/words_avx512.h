@@ -1,6 +1,7 @@
 // Codes of rows of 4 bits by the law in words (epilogue/thresholds.h), AVX-512.
 //
-// Bytes of the planes (planes_avx512.h) widen to words of even and of odd bytes, after every 17 entries. A lane of 16 bits
+// Bytes of the planes (planes_avx512.h) widen to words of even and of odd bytes: after every 17 entries, or where the law is
+// of bytes, by the shift that scales them. A lane of 16 bits
 // has four channels, one in each of four registers; the code ends up in the upper four bits of its word:
 //
 //     register     even bytes, plane 0     even, plane 1     odd, plane 0     odd, plane 1
@@ -17,26 +18,41 @@ SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
-template <int kTerms>
+template <int kTerms, bool kIsOfBytes>
 class WordPlanes {
  public:
   explicit WordPlanes(const WordLaw& law)
       : offsets_(_mm512_broadcast_i64x4(load_32(law.offset))), factor_(_mm512_set1_epi16(law.factor)),
-        start_(_mm512_set1_epi16(static_cast<int16_t>(-law.center))), shift_(_mm_cvtsi32_si128(law.shift)) {}
+        center_(law.center), start_(_mm512_set1_epi16(static_cast<int16_t>(-law.center))),
+        shift_(_mm_cvtsi32_si128(law.shift)), shift_less_(_mm_cvtsi32_si128(law.shift - 8)) {}
 
   template <class List>
   SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
-    __m512i sums[4] = {start_, start_, start_, start_};
-    for (int64_t i = 0; i < list.count;) {
+    __m512i sums[4];
+    if constexpr (kIsOfBytes) {
       PlanesAvx512<4> planes;
-      planes.start();
-      for (const int64_t end = std::min(i + PlanesAvx512<4>::kMaxRows, list.count); i < end; ++i)
-        planes.add_row(list.x(i));
+      planes.start(-center_);
+      planes.add(list);
       planes.split();
+      const __m512i upper = _mm512_set1_epi16(static_cast<int16_t>(0xff00));
       for (int k = 0; k < 2; ++k) {
-        sums[k] = _mm512_add_epi16(sums[k], _mm512_and_si512(planes.plane[k], _mm512_set1_epi16(0xff)));
-        sums[k + 2] = _mm512_add_epi16(sums[k + 2], _mm512_srli_epi16(planes.plane[k], 8));
+        sums[k] = _mm512_sll_epi16(planes.plane[k], shift_);
+        sums[k + 2] = _mm512_sll_epi16(_mm512_and_si512(planes.plane[k], upper), shift_less_);
       }
+    } else {
+      sums[0] = sums[1] = sums[2] = sums[3] = start_;
+      for (int64_t i = 0; i < list.count;) {
+        PlanesAvx512<4> planes;
+        planes.start();
+        for (const int64_t end = std::min(i + PlanesAvx512<4>::kMaxRows, list.count); i < end; ++i)
+          planes.add_row(list.x(i));
+        planes.split();
+        for (int k = 0; k < 2; ++k) {
+          sums[k] = _mm512_add_epi16(sums[k], _mm512_and_si512(planes.plane[k], _mm512_set1_epi16(0xff)));
+          sums[k + 2] = _mm512_add_epi16(sums[k + 2], _mm512_srli_epi16(planes.plane[k], 8));
+        }
+      }
+      for (__m512i& sum : sums) sum = _mm512_sll_epi16(sum, shift_);
     }
     // A permutation reads five bits of an index, of which the fifth does not count.
     const __m512i codes = kTerms ? terms[0] : _mm512_setzero_si512();
@@ -46,8 +62,7 @@ class WordPlanes {
   }
 
  private:
-  SMOOTHBIT_INLINE __m512i word(__m512i sum, __m512i codes) const {
-    const __m512i s = _mm512_sll_epi16(sum, shift_);
+  SMOOTHBIT_INLINE __m512i word(__m512i s, __m512i codes) const {
     const __m512i offset = kTerms ? _mm512_permutexvar_epi16(codes, offsets_) : offsets_;
     return _mm512_adds_epi16(_mm512_adds_epi16(s, offset), _mm512_mulhrs_epi16(s, factor_));
   }
@@ -58,8 +73,10 @@ class WordPlanes {
                          _mm512_srli_epi16(low, kBits));
   }
 
-  __m512i offsets_, factor_, start_;
-  __m128i shift_;
+  __m512i offsets_, factor_;
+  int center_;
+  __m512i start_;
+  __m128i shift_, shift_less_;
 };
 
 }  // namespace
