@@ -15,9 +15,11 @@
 // for most lengths there are constants with which all do. Every one is checked.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 
 #include "../target.h"
@@ -32,6 +34,12 @@ struct RowFactors {
   float row_term = 0, row_scale = 1, output_row_scale = 1;
   float term_row_scales[kMaxTabulatedTerms] = {};
 };
+
+// The nearest number of a type.
+template <class Int>
+int saturated(int x) {
+  return std::clamp<int>(x, std::numeric_limits<Int>::min(), std::numeric_limits<Int>::max());
+}
 
 // The law of 4-bit codes in 16-bit words, c the code of a term:
 //
@@ -53,11 +61,8 @@ struct WordLaw {
   int scaled(int sum) const { return (sum - center) * (1 << shift); }
   int product(int sum) const { return (scaled(sum) * factor + (1 << 14)) >> 15; }
   int code(int sum, int c) const {
-    return (saturated(saturated(scaled(sum) + offset[c]) + product(sum)) >> kFraction) + kCodes / 2;
+    return (saturated<int16_t>(saturated<int16_t>(scaled(sum) + offset[c]) + product(sum)) >> kFraction) + kCodes / 2;
   }
-
- private:
-  static int saturated(int x) { return x < -32768 ? -32768 : x > 32767 ? 32767 : x; }
 };
 
 // The law of 2-bit codes of rows so short that sums fit a nibble, c the code of a term:
@@ -71,10 +76,7 @@ struct ByteLaw {
   int8_t of_sum[kSums];
   int8_t of_code[kSums];  // repeats itself
 
-  int code(int sum, int c) const {
-    const int y = of_sum[sum] + of_code[c];
-    return ((y < -128 ? -128 : y > 127 ? 127 : y) >> kFraction) + kCodes / 2;
-  }
+  int code(int sum, int c) const { return (saturated<int8_t>(of_sum[sum] + of_code[c]) >> kFraction) + kCodes / 2; }
 };
 
 // Lane c of the row of T(t, c) in `at` is T(t, c) - 1 - 127: a sum minus 127, as a signed byte, is greater exactly when

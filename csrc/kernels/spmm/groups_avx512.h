@@ -56,15 +56,12 @@ class SearchOfParts {
     part_ = load_64(lanes);
   }
   SMOOTHBIT_INLINE __m512i codes(__m512i sums, __m512i index, __m512i unit) const {
-    index = _mm512_or_si512(index, part_);
-    const __m512i two = _mm512_add_epi8(unit, unit);
-    __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, middle_));
-    const __m512i code = _mm512_maskz_mov_epi8(reached, two);
     // The upper threshold stands beside the lower one, or in a register of its own.
-    index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(kParts == 2 ? ThresholdTable::kLanes : 64));
-    if constexpr (kParts == 2) reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, lower_));
-    else reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutex2var_epi8(lower_, index, upper_));
-    return _mm512_mask_add_epi8(code, reached, code, unit);
+    constexpr int kStep = kParts == 2 ? ThresholdTable::kLanes : 64;
+    return two_steps_avx512(sums, _mm512_or_si512(index, part_), unit, middle_, kStep, [this](__m512i i) {
+      if constexpr (kParts == 2) return _mm512_permutexvar_epi8(i, lower_);
+      else return _mm512_permutex2var_epi8(lower_, i, upper_);
+    });
   }
 
  private:

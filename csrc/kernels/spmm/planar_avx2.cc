@@ -415,7 +415,11 @@ __attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, int64_t pla
 template <int kBits, int kTerms, bool kIsWide, class Rows>
 void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place, int64_t end) {
   const auto count = [&](auto rest) {
-    using Codes = CountPlanes<kBits, kTerms, decltype(rest)::value, OneTable<kBits>>;
+    constexpr int kRest = decltype(rest)::value;
+    // Rows that short are no more than a last group.
+    if constexpr (kBits == 2 && kTerms <= 1)
+      if (table.has_bytes) return run_of_rows<kTerms, kIsWide>(call, place, end, BytePlanes<kTerms, kRest>(table.bytes));
+    using Codes = CountPlanes<kBits, kTerms, kRest, OneTable<kBits>>;
     run_of_rows<kTerms, kIsWide>(call, place, end, Codes{OneTable<kBits>(table)});
   };
   if constexpr (kBits == 4) {
@@ -425,20 +429,6 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
     else run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms, true>(table.words));
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
-    if constexpr (kBits == 2 && kTerms <= 1) {
-      const auto look_up = [&](auto length) {
-        run_of_rows<kTerms, kIsWide>(call, place, end, BytePlanes<kTerms, decltype(length)::value>(table.bytes));
-      };
-      if (table.has_bytes) {
-        switch (call.length(place)) {
-          case 1: return look_up(std::integral_constant<int, 1>());
-          case 2: return look_up(std::integral_constant<int, 2>());
-          case 3: return look_up(std::integral_constant<int, 3>());
-          case 4: return look_up(std::integral_constant<int, 4>());
-          default: return look_up(std::integral_constant<int, 5>());
-        }
-      }
-    }
     switch ((call.length(place) - 1) % kGroup + 1) {
       case 1: return count(std::integral_constant<int, 1>());
       case 2: return count(std::integral_constant<int, 2>());

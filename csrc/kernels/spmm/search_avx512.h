@@ -8,6 +8,18 @@ SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
+// Codes of 2 bits times `unit`: the threshold of the middle is looked up, then, `step` lanes on where that is reached, the
+// one that is left: outer(index).
+template <class Outer>
+SMOOTHBIT_INLINE __m512i two_steps_avx512(__m512i sums, __m512i index, __m512i unit, __m512i middle, int step,
+                                          const Outer& outer) {
+  __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, middle));
+  const __m512i code = _mm512_maskz_mov_epi8(reached, _mm512_add_epi8(unit, unit));
+  index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(step));
+  reached = _mm512_cmpgt_epi8_mask(sums, outer(index));
+  return _mm512_mask_add_epi8(code, reached, code, unit);
+}
+
 // Thresholds in the order of a search: see ThresholdTable.
 template <int kBits>
 struct Search {
@@ -25,12 +37,8 @@ struct Search {
   // Codes times `unit`, a power of two in each byte; `index`: codes of the terms.
   SMOOTHBIT_INLINE __m512i codes(__m512i sums, __m512i index, __m512i unit) const {
     if constexpr (kBits == 2) {
-      const __m512i two = _mm512_add_epi8(unit, unit);
-      __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[0]));
-      __m512i code = _mm512_maskz_mov_epi8(reached, two);
-      index = _mm512_mask_add_epi8(index, reached, index, bytes_avx512(16));
-      reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[1]));
-      return _mm512_mask_add_epi8(code, reached, code, unit);
+      return two_steps_avx512(sums, index, unit, level[0], ThresholdTable::kLanes,
+                              [this](__m512i i) { return _mm512_permutexvar_epi8(i, level[1]); });
     } else {
       const __m512i two = _mm512_add_epi8(unit, unit), four = _mm512_add_epi8(two, two);
       __mmask64 reached = _mm512_cmpgt_epi8_mask(sums, _mm512_permutexvar_epi8(index, level[0]));
