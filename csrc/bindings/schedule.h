@@ -9,7 +9,6 @@
 #include "arrays.h"
 #include "buffers.h"
 #include "smoothbit/schedule.h"
-#include "smoothbit/take.h"
 
 namespace smoothbit {
 
@@ -23,19 +22,17 @@ class LazySchedule {
   // graphs so large that a second copy of their entries is no small part of the memory.
   BufferPool::Loan set(SpmmArgs& args, bool is_sorted, int num_threads) {
     const OwnedSchedule* schedule = next(args.num_sources, args.source_stride, is_sorted);
-    BufferPool::Loan copy;
-    if (!schedule) return copy;
-    const std::vector<int32_t>& rows = schedule->sources();
-    if (rows.empty()) {
-      args.schedule = schedule->view(args.source);
-      return copy;
+    BufferPool::Loan loan;
+    if (!schedule) return loan;
+    const uint8_t* source = args.source;
+    if (const SourceCopy* copy = schedule->copy()) {
+      loan = pool_.borrow(copy->num_bytes());
+      source = loan.data();
+      run_rows(copy->kernel(), copy->args(args.source, loan.data()), static_cast<const int64_t*>(nullptr),
+               copy->num_lines(), num_threads);
     }
-    const int64_t num_rows = static_cast<int64_t>(rows.size());
-    copy = pool_.borrow(num_rows * args.source_stride);
-    const TakeArgs take{args.source, rows.data(), copy.data(), args.source_stride, num_rows};
-    run_rows(take_kernel(take.row_bytes), take, static_cast<const int64_t*>(nullptr), num_rows, num_threads);
-    args.schedule = schedule->view(copy.data());
-    return copy;
+    args.schedule = schedule->view(source);
+    return loan;
   }
 
  private:
@@ -50,8 +47,9 @@ class LazySchedule {
   // Whether the copy of a source may pay: beyond the third-level cache, for rows of a line at most that are read often
   // (25 entries each: 19 MB of 32 bytes 64 to 59 ms, 38 MB of 64 bytes 70 to 61, 10 MB of 16 bytes 26 to 26).
   bool may_copy(int64_t num_sources, int64_t row_stride) const {
-    return num_sources * row_stride >= 1 << 24 && row_stride <= 64 && num_entries() >= 16 * num_sources;
+    return num_sources * row_stride >= 1 << 24 && SourceCopy::is_possible(row_stride) && num_entries() >= 16 * num_sources;
   }
+  int64_t num_rows() const { return static_cast<int64_t>(indptr_.shape(0)) - 1; }
 
   int64_t num_entries() const { return static_cast<int64_t>(indices_.shape(0)); }
 
@@ -62,11 +60,11 @@ class LazySchedule {
     for (Made& made : made_) {
       if (made.row_stride != row_stride || made.is_sorted != is_sorted) continue;
       if (!made.schedule) {
-        std::vector<int32_t> sources;
-        if (may_copy(num_sources, row_stride)) sources = sources_by_use(indices_.data(), num_entries(), num_sources);
-        made.schedule =
-            std::make_unique<OwnedSchedule>(indptr_.data(), indices_.data(), static_cast<int64_t>(indptr_.shape(0)) - 1,
-                                            row_stride, is_sorted, std::move(sources));
+        std::unique_ptr<SourceCopy> copy;
+        if (may_copy(num_sources, row_stride))
+          copy = SourceCopy::if_it_pays(indptr_.data(), indices_.data(), num_rows(), num_sources, row_stride, {});
+        made.schedule = std::make_unique<OwnedSchedule>(indptr_.data(), indices_.data(), num_rows(), row_stride, is_sorted,
+                                                        std::move(copy));
       }
       return made.schedule.get();
     }

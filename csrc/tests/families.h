@@ -387,24 +387,57 @@ void test_pack(Random& random, int bits, int length, int extra) {
   }
 }
 
-// One kernel for all ISAs, by length of the row: against a copy by bytes.
 // Few of the sources have many entries, around powers of two, or all have.
-void test_sources(Random& random, bool is_skewed) {
-  const int num_sources = 200;
-  std::vector<int> uses(static_cast<size_t>(num_sources));
-  for (int& count : uses) count = is_skewed && random.integer(0, 9) ? random.integer(0, 2) : random.integer(60, 70);
-  uses.back() = 130;
-  std::vector<int32_t> indices, want;
-  for (int source = 0; source < num_sources; ++source)
-    indices.insert(indices.end(), static_cast<size_t>(uses[static_cast<size_t>(source)]), source);
-  for (int least = 128; is_skewed && least > 0; least /= 2)
-    for (int source = 0; source < num_sources; ++source)
-      if (const int count = uses[static_cast<size_t>(source)]; count >= least && count < 2 * least)
-        want.push_back(source);
-  const auto found = sources_by_use(indices.data(), static_cast<int64_t>(indices.size()), num_sources);
-  tally.add("sources", Isa::serial, found == want, is_skewed ? "few are used much" : "all are");
+void test_sources_by_use(Random& random, bool is_skewed) {
+  std::vector<SourceUse> uses(200);
+  std::vector<int32_t> want;
+  for (SourceUse& use : uses)
+    use.entries = static_cast<uint32_t>(is_skewed && random.integer(0, 9) ? random.integer(0, 2) : random.integer(60, 70));
+  for (uint32_t least = 128; least > 0; least /= 2)
+    for (size_t source = 0; source < uses.size(); ++source)
+      if (uses[source].entries >= least && uses[source].entries < 2 * least) want.push_back(static_cast<int32_t>(source));
+  tally.add("source copy", Isa::serial, sources_by_use(uses) == want, "by use");
 }
 
+// What the entries of a schedule read in a copy: the rows of their sources. Sources are read by all rows (`is_skewed`: most
+// entries are of few of them), or by those near them.
+void test_source_copy(Random& random, int64_t row_bytes, bool is_skewed, bool is_near, int64_t often) {
+  const int64_t num_rows = 230, num_sources = 150, block_rows = 10;
+  std::vector<int64_t> indptr{0};
+  std::vector<int32_t> indices;
+  for (int64_t row = 0; row < num_rows; ++row) {
+    for (int i = random.integer(0, 40); i > 0; --i) {
+      const int any = random.integer(0, num_sources - 1), few = 100 + random.integer(0, 9);
+      indices.push_back(is_near ? static_cast<int>(row * (num_sources - 1) / num_rows) + random.integer(0, 1)
+                                : is_skewed && i % 4 ? few : any);
+    }
+    indptr.push_back(static_cast<int64_t>(indices.size()));
+  }
+  const SourceCopy::Parts parts{often * row_bytes, 3 * block_rows};
+  auto copy = SourceCopy::if_it_pays(indptr.data(), indices.data(), num_rows, num_sources, row_bytes, parts);
+  const bool has_bins = row_bytes <= 16 && often < num_sources && !is_near;
+  const std::string what = "bytes=" + std::to_string(row_bytes) + (is_skewed ? " skewed" : "") + (is_near ? " near" : "");
+  tally.add("source copy", Isa::serial, (copy != nullptr) == (has_bins || is_skewed), what);
+  if (!copy) return;
+  const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * row_bytes);
+  for (const bool is_sorted : {false, true}) {
+    if (!copy) copy = SourceCopy::if_it_pays(indptr.data(), indices.data(), num_rows, num_sources, row_bytes, parts);
+    const OwnedSchedule owned(indptr.data(), indices.data(), num_rows, row_bytes, is_sorted, std::move(copy), block_rows);
+    const LineBuffer out(owned.copy()->num_bytes());
+    run_split(owned.copy()->kernel(), owned.copy()->args(source.data(), out.data()), owned.copy()->num_lines());
+    const RowSchedule schedule = owned.view(out.data());
+    bool is_equal = has_bins || owned.copy()->num_lines() <= (num_sources * row_bytes + 63) / 64;
+    for (int64_t place = 0; place < num_rows; ++place) {
+      const int64_t row = schedule.rows ? schedule.rows[place] : place;
+      for (int64_t i = 0; i < indptr[row + 1] - indptr[row]; ++i)
+        is_equal &= std::memcmp(schedule.source + schedule.offsets[schedule.indptr[place] + i],
+                                source.data() + indices[indptr[row] + i] * row_bytes, row_bytes) == 0;
+    }
+    tally.add("source copy", Isa::serial, is_equal, what + (is_sorted ? " sorted" : ""));
+  }
+}
+
+// One kernel for all ISAs, by length of the row: against a copy by bytes.
 void test_take(Random& random, int64_t row_bytes) {
   const int64_t num_rows = 53, num_sources = 11;
   const ReadBuffer<uint8_t> source = random_bytes(random, num_sources * row_bytes);

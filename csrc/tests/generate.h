@@ -173,6 +173,19 @@ inline ReadBuffer<float> random_floats(Random& random, int64_t count) {
   return ReadBuffer<float>(float_vector(random, count, -2.0f, 2.0f));
 }
 
+// Memory on cache lines.
+class LineBuffer {
+ public:
+  explicit LineBuffer(int64_t bytes) : memory_(static_cast<uint8_t*>(std::aligned_alloc(64, static_cast<size_t>(bytes)))) {}
+  uint8_t* data() const { return memory_.get(); }
+
+ private:
+  struct Free {
+    void operator()(uint8_t* memory) const { std::free(memory); }
+  };
+  std::unique_ptr<uint8_t[], Free> memory_;
+};
+
 struct Graph {
   std::vector<int64_t> indptr;
   std::vector<int32_t> indices;

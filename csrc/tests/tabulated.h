@@ -118,24 +118,24 @@ class TabulatedCase {
     }
     indices_.emplace_back(indices);
     constexpr int64_t kBlockRows = 50;  // several, the last one shorter
-    const auto make = [&](bool is_sorted, const std::vector<int32_t>& sources) {
-      return std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, stride_, is_sorted, sources,
+    const auto make = [&](bool is_sorted, std::unique_ptr<SourceCopy> copy) {
+      return std::make_unique<OwnedSchedule>(indptr_.data(), indices.data(), num_rows_, stride_, is_sorted, std::move(copy),
                                              kBlockRows);
     };
-    offsets_ = make(false, {});
-    sorted_ = make(true, variant % 4 < 2 ? copy_sources() : std::vector<int32_t>());
+    offsets_ = make(false, nullptr);
+    const bool has_copy = variant % 4 < 2 && SourceCopy::is_possible(stride_);
+    std::unique_ptr<SourceCopy> copy;
+    if (has_copy)
+      copy = std::make_unique<SourceCopy>(std::vector<int32_t>{30, 7}, kNumSources, stride_, 2 * kBlockRows, 0);
+    sorted_ = make(true, std::move(copy));
+    if (has_copy) copy_sources();
   }
-  // The source rows, backwards; which they are.
-  std::vector<int32_t> copy_sources() {
-    std::vector<int32_t> sources;
-    std::vector<uint8_t> rows;
-    for (int64_t i = kNumSources - 1; i >= 0; --i) {
-      sources.push_back(static_cast<int32_t>(i));
-      rows.insert(rows.end(), source_ + i * stride_, source_ + (i + 1) * stride_);
-    }
-    bytes_.emplace_back(rows);
+  void copy_sources() {
+    const SourceCopy& copy = *sorted_->copy();
+    const LineBuffer lines(copy.num_bytes());
+    copy.kernel()(copy.args(source_, lines.data()), 0, copy.num_lines());
+    bytes_.emplace_back(std::vector<uint8_t>(lines.data(), lines.data() + copy.num_bytes()));
     copy_ = bytes_.back().data();
-    return sources;
   }
   const float* by_length(float scale) {
     std::vector<float> values;

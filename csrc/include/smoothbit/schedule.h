@@ -6,11 +6,14 @@
 // rows can share a register. A schedule brings them together inside blocks of rows, so that terms and results stay near
 // each other, and holds their entries in that sequence, so that these are read one after the other. Nodes keep their
 // numbers: unlike an order of nodes it moves neither messages nor results, and any matrix can have one, square or not.
-// Offsets may be those of a copy of the source rows in another sequence, which is made at every call.
+// Offsets may be those of a copy of the source rows (source_copy.h), which is made at every call.
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <vector>
+
+#include "smoothbit/source_copy.h"
 
 namespace smoothbit {
 
@@ -26,34 +29,28 @@ struct RowSchedule {
   const uint8_t* source = nullptr;    // what the offsets count from
 };
 
-// The sources of a matrix, those of most entries first, by the power of two below their number; equal ones keep their
-// sequence, as neighbours may have much in common. Rows of a few bytes that are read often then share cache lines, where
-// by chance they share them with rows that are not. Sources without entries are left out. Empty where little is gained:
-// half of the entries are of more than a third of the sources, or the sequence is that of their numbers.
-std::vector<int32_t> sources_by_use(const int32_t* indices, int64_t num_entries, int64_t num_sources);
-
 // A schedule and its arrays.
 class OwnedSchedule {
  public:
   static constexpr int64_t kBlockRows = 2048;
 
   // For sources whose rows are `row_stride` bytes apart, 2^32 bytes at most. Rows keep their sequence unless
-  // `is_sorted`, and where they come by falling length already; the schedule then refers to `indptr`. Offsets are of a copy
-  // of the rows `sources`, every one with entries among them; if that is empty, of the source itself.
+  // `is_sorted`, and where they come by falling length already; the schedule then refers to `indptr`. Offsets are of
+  // `copy`, whose bins are whole blocks, if there is one.
   OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride, bool is_sorted,
-                std::vector<int32_t> sources = {}, int64_t block_rows = kBlockRows);
+                std::unique_ptr<SourceCopy> copy = nullptr, int64_t block_rows = kBlockRows);
 
-  const std::vector<int32_t>& sources() const { return sources_; }
+  const SourceCopy* copy() const { return copy_.get(); }
 
-  // Valid as long as this object and what the offsets are of: `source`, or the copy of its rows.
+  // Valid as long as this object and what the offsets are of: `source`, or the copy.
   RowSchedule view(const uint8_t* source) const;
 
  private:
   const int64_t* given_indptr_;
   std::vector<int64_t> indptr_;
   std::vector<uint32_t> offsets_;
-  std::vector<int32_t> rows_;     // empty: those of the matrix
-  std::vector<int32_t> sources_;  // empty: no copy
+  std::vector<int32_t> rows_;  // empty: those of the matrix
+  std::unique_ptr<SourceCopy> copy_;
   int64_t block_rows_;
 };
 

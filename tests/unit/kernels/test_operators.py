@@ -273,13 +273,16 @@ def test_a_repeated_call_has_the_factors_of_every_row(tag, factors):
 
 
 @pytest.mark.parametrize("num_threads", [1, 3])
-@pytest.mark.parametrize(("num_bits", "num_channels"), [(4, 128), (8, 64)])
+@pytest.mark.parametrize(
+    ("num_bits", "num_channels", "num_sources"),
+    [(4, 128, 1 << 18), (8, 64, 1 << 18), (2, 64, 1 << 20)],  # the last one has six bins
+)
 @pytest.mark.parametrize("tag", isa.available()[:-2])
-def test_a_large_source_is_copied_in_the_sequence_of_its_use(tag, num_bits, num_channels, num_threads):
-    num_rows, num_sources, length = 43_000, 1 << 18, 100  # 16 MiB, each row of it 16 times an entry
+def test_a_large_source_is_copied(tag, num_bits, num_channels, num_sources, num_threads):
+    num_rows, length = num_sources * 164 // 1000, 100  # 16 MiB, each row of it 16 times an entry
     rng = np.random.default_rng(num_bits)
-    few = rng.permutation(num_sources).astype(np.int32)  # half of the entries are of the first sixteenth
-    indices = few[(num_sources * rng.random(num_rows * length) ** 4).astype(np.int64)]
+    few = rng.permutation(num_sources).astype(np.int32)  # half of the entries are of the first quarter
+    indices = few[(num_sources * rng.random(num_rows * length) ** 2).astype(np.int64)]
     graph = CSR(np.arange(num_rows + 1, dtype=np.int64) * length, indices, num_sources)
     source = rng.integers(0, 256, (num_sources, num_channels * num_bits // 8)).astype(np.uint8)
     epilogue = Epilogue(
@@ -289,7 +292,7 @@ def test_a_large_source_is_copied_in_the_sequence_of_its_use(tag, num_bits, num_
         output=per_tensor_law(num_bits, 1.0),
     )
     with isa.use("serial"):
-        want = kernels.spmm(graph, source, num_bits, epilogue)
+        want = kernels.spmm(graph, source, num_bits, epilogue, num_threads=2)
     with isa.use(tag):
         for _ in range(3):
             np.testing.assert_array_equal(
