@@ -27,8 +27,9 @@ void copy_lines(const CopyArgs& args, int64_t begin, int64_t end) {
       const uint8_t* row = args.source + args.rows[line * kRows + i] * kBytes;
 #if defined(__SSE2__)
       if constexpr (kBytes >= 16) {
-        for (int64_t i = 0; i < kBytes; i += 16)
-          _mm_stream_si128(reinterpret_cast<__m128i*>(out + i), _mm_loadu_si128(reinterpret_cast<const __m128i*>(row + i)));
+        const __m128i* from = reinterpret_cast<const __m128i*>(row);
+        for (int64_t v = 0; v < kBytes / 16; ++v)
+          _mm_stream_si128(reinterpret_cast<__m128i*>(out) + v, _mm_loadu_si128(from + v));
         continue;
       }
 #endif

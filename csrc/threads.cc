@@ -34,7 +34,8 @@ class Pool {
       wanted_ = num_helpers;
       active_ = 0;
     }
-    wake_.notify_all();
+    // No more than are wanted: of many, the one that comes first may be on the caller's core.
+    for (int i = 0; i < num_helpers; ++i) wake_.notify_one();
     job.work();
     std::unique_lock<std::mutex> lock(mutex_);
     wanted_ = 0;
