@@ -125,15 +125,16 @@ struct SourceRows {
 };
 
 // What one register gathers, as a list of registers x(0) .. x(count - 1).
-// Bytes of one row:
+// Bytes of one row, and the next ones for a second register:
 template <class Rows>
 struct OneRow {
   Rows rows;
   int64_t begin, count;
-  SMOOTHBIT_INLINE __m256i x(int64_t i) const {
+  SMOOTHBIT_INLINE const uint8_t* row(int64_t i) const {
     rows.prefetch(begin + i);
-    return load_32(rows.at(begin + i));
+    return rows.at(begin + i);
   }
+  SMOOTHBIT_INLINE __m256i x(int64_t i) const { return load_32(row(i)); }
 };
 // 16 bytes of two rows of one length:
 template <class Rows>
@@ -208,33 +209,18 @@ class WordPlanes {
   }
   template <class List>
   SMOOTHBIT_INLINE __m256i operator()(const List& list, const __m256i* terms) const {
-    constexpr int64_t kMaxRows = 17;  // whose sums fit a byte
-    __m256i sums[4], planes[2];
-    const __m256i zero = _mm256_setzero_si256();
-    if constexpr (kIsOfBytes) {
-      RowSums<4> rows;
-      rows.start(start_);
-      add_list<4, 0>(list, rows);
-      rows.split(planes);
-      for (int k = 0; k < 2; ++k) {
-        sums[2 * k] = _mm256_unpacklo_epi8(zero, planes[k]);
-        sums[2 * k + 1] = _mm256_unpackhi_epi8(zero, planes[k]);
-      }
-    } else {
-      for (__m256i& sum : sums) sum = start_;
-      for (int64_t i = 0; i < list.count;) {
-        RowSums<4> rows;
-        rows.start();
-        for (const int64_t end = std::min(i + kMaxRows, list.count); i < end; ++i) rows.add_row(list.x(i));
-        rows.split(planes);
-        for (int k = 0; k < 2; ++k) {
-          sums[2 * k] = _mm256_add_epi16(sums[2 * k], _mm256_unpacklo_epi8(planes[k], zero));
-          sums[2 * k + 1] = _mm256_add_epi16(sums[2 * k + 1], _mm256_unpackhi_epi8(planes[k], zero));
-        }
-      }
-    }
-    const __m256i low = codes(sums, term_index<4, kTerms>(terms, 0)), high = codes(sums + 2, term_index<4, kTerms>(terms, 1));
-    return _mm256_xor_si256(_mm256_or_si256(low, _mm256_slli_epi16(high, 4)), bytes_avx2(0x88));
+    __m256i words[4];
+    sum(list, words);
+    return codes(words, terms);
+  }
+  // Both registers of the rows of a list at once: one loop for a row instead of two.
+  template <class List>
+  SMOOTHBIT_INLINE void pair(const List& list, const __m256i* terms, const __m256i* next_terms, __m256i& first,
+                             __m256i& second) const {
+    __m256i words[4], next_words[4];
+    sum(list, words, next_words);
+    first = codes(words, terms);
+    second = codes(next_words, next_terms);
   }
 
  private:
@@ -242,8 +228,57 @@ class WordPlanes {
   static SMOOTHBIT_INLINE __m256i bytes_of(__m256i words) {
     return _mm256_permute4x64_epi64(_mm256_packus_epi16(words, words), 0x88);
   }
+  // Sums of one or two registers.
+  template <class List, class... Words>
+  SMOOTHBIT_INLINE void sum(const List& list, Words*... words) const {
+    if constexpr (kIsOfBytes) return add(list, 0, list.count, words...);
+    constexpr int64_t kMaxRows = 17;  // whose sums fit a byte
+    for (int k = 0; k < 4; ++k) ((words[k] = start_), ...);
+    for (int64_t i = 0; i < list.count; i += kMaxRows) add(list, i, std::min(i + kMaxRows, list.count), words...);
+  }
+  template <class List>
+  SMOOTHBIT_INLINE void add(const List& list, int64_t i, int64_t end, __m256i* words) const {
+    RowSums<4> rows = start();
+    for (; i < end; ++i) rows.add_row(list.x(i));
+    widen(rows, words);
+  }
+  template <class List>
+  SMOOTHBIT_INLINE void add(const List& list, int64_t i, int64_t end, __m256i* words, __m256i* next_words) const {
+    RowSums<4> rows = start(), next = start();
+    for (; i < end; ++i) {
+      const uint8_t* row = list.row(i);
+      rows.add_row(load_32(row));
+      next.add_row(load_32(row + 32));
+    }
+    widen(rows, words);
+    widen(next, next_words);
+  }
+  SMOOTHBIT_INLINE RowSums<4> start() const {
+    RowSums<4> rows;
+    rows.start(kIsOfBytes ? start_ : _mm256_setzero_si256());
+    return rows;
+  }
+  SMOOTHBIT_INLINE void widen(const RowSums<4>& rows, __m256i* words) const {
+    const __m256i zero = _mm256_setzero_si256();
+    __m256i planes[2];
+    rows.split(planes);
+    for (int k = 0; k < 2; ++k) {
+      if constexpr (kIsOfBytes) {
+        words[2 * k] = _mm256_unpacklo_epi8(zero, planes[k]);
+        words[2 * k + 1] = _mm256_unpackhi_epi8(zero, planes[k]);
+      } else {
+        words[2 * k] = _mm256_add_epi16(words[2 * k], _mm256_unpacklo_epi8(planes[k], zero));
+        words[2 * k + 1] = _mm256_add_epi16(words[2 * k + 1], _mm256_unpackhi_epi8(planes[k], zero));
+      }
+    }
+  }
+  SMOOTHBIT_INLINE __m256i codes(const __m256i* words, const __m256i* terms) const {
+    const __m256i low = plane_codes(words, term_index<4, kTerms>(terms, 0));
+    const __m256i high = plane_codes(words + 2, term_index<4, kTerms>(terms, 1));
+    return _mm256_xor_si256(_mm256_or_si256(low, _mm256_slli_epi16(high, 4)), bytes_avx2(0x88));
+  }
   // Codes of one plane, less 8 modulo 16.
-  SMOOTHBIT_INLINE __m256i codes(const __m256i* sums, __m256i index) const {
+  SMOOTHBIT_INLINE __m256i plane_codes(const __m256i* sums, __m256i index) const {
     const __m256i low = _mm256_shuffle_epi8(low_offsets_, index), high = _mm256_shuffle_epi8(high_offsets_, index);
     return _mm256_packus_epi16(word(sums[0], _mm256_unpacklo_epi8(low, high)),
                                word(sums[1], _mm256_unpackhi_epi8(low, high)));
@@ -379,6 +414,24 @@ SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, 
   call.clear_after(row, call.last + 32);
 }
 
+// One row of two registers, both at once.
+template <int kTerms, class Rows, class Codes>
+SMOOTHBIT_INLINE void finish_two_registers(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
+  const int64_t row = call.row_at(place);
+  uint8_t* out = call.out(row);
+  call.template prefetch_next_block<1>(place);
+  const OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
+  __m256i terms[2], next_terms[2], first, second;
+  for (int t = 0; t < kTerms; ++t) {
+    terms[t] = load_32(call.term(t, row));
+    next_terms[t] = load_32(call.term(t, row) + 32);
+  }
+  codes_of.pair(list, terms, next_terms, first, second);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), first);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(out + 32), _mm256_and_si256(second, call.valid));
+  call.clear_after(row, 64);
+}
+
 // Codes of the terms of the rows at `place` and `place + 1`, of 16 bytes, and where their own go.
 template <int kTerms, class Rows>
 SMOOTHBIT_INLINE void load_pair(const Call<Rows>& call, int64_t place, __m256i terms[2]) {
@@ -395,12 +448,17 @@ SMOOTHBIT_INLINE void store_pair(const Call<Rows>& call, int64_t place, __m256i 
   call.clear_after(next, 16);
 }
 
+// What a row is: half a register, whole ones that are done one by one, or two that are done at once.
+enum class Shape { half, whole, two };
+
 // Places [place, end) of one length; at least two of 16 bytes.
-template <int kTerms, bool kIsWide, class Rows, class Codes>
+template <int kTerms, Shape kShape, class Rows, class Codes>
 __attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, int64_t place, int64_t end, const Codes codes_of) {
   const Call<Rows> call = shared;
-  if constexpr (kIsWide) {
+  if constexpr (kShape == Shape::whole) {
     for (; place < end; ++place) finish_row<kTerms>(call, codes_of, place);
+  } else if constexpr (kShape == Shape::two) {
+    for (; place < end; ++place) finish_two_registers<kTerms>(call, codes_of, place);
   } else {
     const int64_t length = call.length(place);
     for (; place < end; place += 2) {
@@ -412,21 +470,22 @@ __attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, int64_t pla
   }
 }
 
-template <int kBits, int kTerms, bool kIsWide, class Rows>
+template <int kBits, int kTerms, Shape kShape, class Rows>
 void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_t place, int64_t end) {
   const auto count = [&](auto rest) {
     constexpr int kRest = decltype(rest)::value;
     // Rows that short are no more than a last group.
     if constexpr (kBits == 2 && kTerms <= 1)
-      if (table.has_bytes) return run_of_rows<kTerms, kIsWide>(call, place, end, BytePlanes<kTerms, kRest>(table.bytes));
+      if (table.has_bytes) return run_of_rows<kTerms, kShape>(call, place, end, BytePlanes<kTerms, kRest>(table.bytes));
     using Codes = CountPlanes<kBits, kTerms, kRest, OneTable<kBits>>;
-    run_of_rows<kTerms, kIsWide>(call, place, end, Codes{OneTable<kBits>(table)});
+    constexpr Shape kCounted = kShape == Shape::two ? Shape::whole : kShape;
+    run_of_rows<kTerms, kCounted>(call, place, end, Codes{OneTable<kBits>(table)});
   };
   if constexpr (kBits == 4) {
     if (!table.has_words) count(std::integral_constant<int, 0>());
     else if (!table.words.is_of_bytes(call.length(place)))
-      run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms, false>(table.words));
-    else run_of_rows<kTerms, kIsWide>(call, place, end, WordPlanes<kTerms, true>(table.words));
+      run_of_rows<kTerms, kShape>(call, place, end, WordPlanes<kTerms, false>(table.words));
+    else run_of_rows<kTerms, kShape>(call, place, end, WordPlanes<kTerms, true>(table.words));
   } else {
     constexpr int kGroup = PlaneSums<kBits>::kGroup;
     switch ((call.length(place) - 1) % kGroup + 1) {
@@ -440,10 +499,14 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
 }
 
 // One row of any length.
-template <int kBits, int kTerms, class Rows>
+template <int kBits, int kTerms, Shape kShape, class Rows>
 SMOOTHBIT_INLINE void any_row(const Call<Rows>& call, const ThresholdTable& table, int64_t place) {
   if constexpr (kBits == 4)
-    if (table.has_words) return finish_row<kTerms>(call, WordPlanes<kTerms, false>(table.words), place);
+    if (table.has_words) {
+      const WordPlanes<kTerms, false> words(table.words);
+      if constexpr (kShape == Shape::two) return finish_two_registers<kTerms>(call, words, place);
+      else return finish_row<kTerms>(call, words, place);
+    }
   finish_row<kTerms>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
 }
 
@@ -467,11 +530,11 @@ SMOOTHBIT_INLINE void any_pair(const Call<Rows>& call, const ThresholdTable& low
 
 constexpr int64_t kShortestRun = 4;
 
-template <int kBits, int kTerms, bool kIsWide, class Rows>
+template <int kBits, int kTerms, Shape kShape, class Rows>
 void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   while (place < end) {
     const ThresholdTable* table = call.template table<kBits>(place);
-    const int64_t step = kIsWide ? 1 : 2;
+    const int64_t step = kShape == Shape::half ? 2 : 1;
     if (!table || place + step > end) {
       call.other_rows(other, place, 1);
       ++place;
@@ -479,12 +542,12 @@ void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t e
     }
     const int64_t run = call.run(place, end);
     if (run >= kShortestRun && call.has_factors(*table, place, place + run)) {
-      any_run_of_rows<kBits, kTerms, kIsWide>(call, *table, place, place + run);
+      any_run_of_rows<kBits, kTerms, kShape>(call, *table, place, place + run);
       place += run;
       continue;
     }
-    if constexpr (kIsWide) {
-      any_row<kBits, kTerms>(call, *table, place);
+    if constexpr (kShape != Shape::half) {
+      any_row<kBits, kTerms, kShape>(call, *table, place);
     } else {
       const ThresholdTable* next = call.template table<kBits>(place + 1);
       if (next && table->at && next->at) any_pair<kBits, kTerms>(call, *table, *next, place);
@@ -516,8 +579,10 @@ void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& 
   if constexpr (Rows::kIsPrefetched) ahead.prefetch_first_places();
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
-    if (is_wide) all_rows<kBits, kTerms, true>(call, other, begin, end);
-    else all_rows<kBits, kTerms, false>(call, other, begin, end);
+    if constexpr (kBits == 4)
+      if (last == 32) return all_rows<kBits, kTerms, Shape::two>(call, other, begin, end);
+    if (is_wide) all_rows<kBits, kTerms, Shape::whole>(call, other, begin, end);
+    else all_rows<kBits, kTerms, Shape::half>(call, other, begin, end);
   };
   switch (args.epilogue.num_terms) {
     case 0: return choose(std::integral_constant<int, 0>());
