@@ -5,7 +5,6 @@
 #include "call.h"
 #include "epilogue.h"
 #include "kernels/epilogue/thresholds.h"
-#include "kernels/prefetch.h"
 #include "schedule.h"
 
 namespace smoothbit {
@@ -22,7 +21,7 @@ class GatherCall : public Call {
     const auto kernel = (is_max_ ? kernels.spmax : kernels.spmm)[bits_index(num_bits_)];
     SpmmArgs args = args_;
     BufferPool::Loan copy;
-    if (schedule_ && follows_schedule(kernels.isa)) copy = schedule_->set(args, is_sorted(kernels.isa), num_threads_);
+    if (schedule_ && follows_schedule(kernels.isa)) copy = schedule_->set(args, is_sorted(), num_threads_);
     if (args.schedule.offsets) args.factors_follow_length = factors_follow_length();
     run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
   }
@@ -48,14 +47,9 @@ class GatherCall : public Call {
     return isa == Isa::avx512 || (isa == Isa::avx2 && args_.epilogue.thresholds);
   }
 
-  // Rows of one length share a table of thresholds and, up to 32 bytes, a register; up to 16, one of AVX2, which beyond the
-  // second-level cache gains nothing else (64 bytes at 4 bits: 11.2 to 15.6 ms, as rows without a table are gathered one
-  // by one). Without either, what is gathered takes longer than the end of a loop (64 or 128 channels of 8 bits: a tenth
-  // lost).
-  bool is_sorted(Isa isa) const {
-    constexpr int64_t kAvx2Bytes = 16;
-    if (isa != Isa::avx512 && is_prefetched(args_.num_sources, args_.source_stride))
-      return args_.source_stride <= kAvx2Bytes;
+  // Rows of one length share a table of thresholds and, up to 32 bytes, a register (of AVX2, up to 16). Without either, what is
+  // gathered takes longer than the end of a loop (64 or 128 channels of 8 bits: a tenth lost).
+  bool is_sorted() const {
     return args_.source_stride <= (num_bits_ < 8 ? 64 : 32);
   }
 

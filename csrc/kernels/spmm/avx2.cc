@@ -32,20 +32,41 @@ struct Width {
   using Sum = std::conditional_t<kBits == 8, uint16_t, uint8_t>;
 };
 
+// The entries of places: those of a schedule, whose offsets count bytes, or of the rows themselves.
+struct Entries {
+  const int64_t* indptr;
+  const uint32_t* at;    // offsets, or row numbers, none of which is negative
+  const int32_t* rows;   // of the places, or null
+  const uint8_t* source;
+  int64_t stride;
+  int64_t prefetch_end;
+
+  explicit Entries(const SpmmArgs& args)
+      : indptr(args.indptr), at(reinterpret_cast<const uint32_t*>(args.indices)), rows(args.schedule.rows),
+        source(args.source), stride(args.source_stride) {
+    if (args.schedule.offsets) {
+      indptr = args.schedule.indptr;
+      at = args.schedule.offsets;
+      source = args.schedule.source;
+      stride = 1;
+    }
+    prefetch_end = is_prefetched(args.num_sources, args.source_stride) ? indptr[args.num_rows] : 0;
+  }
+  int64_t row(int64_t place) const { return rows ? rows[place] : place; }
+};
+
 // Where the rows are and how far ahead to look.
 struct Rows {
+  const Entries& entries;
   const uint8_t* base;  // source + first byte of the segment
-  int64_t stride;
-  const int32_t* indices;
-  int64_t prefetch_end;
-  int64_t readable;  // bytes of the segment that belong to the row, for halves and words
+  int64_t readable;     // bytes of the segment that belong to the row, for halves and words
 
-  const uint8_t* at(int64_t entry) const { return base + indices[entry] * stride; }
+  const uint8_t* at(int64_t entry) const { return base + entries.at[entry] * entries.stride; }
   // kBytes of a row a number of entries ahead.
   template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     constexpr int64_t kAhead = kBytes > 64 ? kGatherAhead * 64 / kBytes : kGatherAhead;
-    if (entry + kAhead < prefetch_end) prefetch_row<kBytes>(at(entry + kAhead));
+    if (entry + kAhead < entries.prefetch_end) prefetch_row<kBytes>(at(entry + kAhead));
   }
 };
 
@@ -305,19 +326,17 @@ Block<kBits> make_block(const SpmmArgs& args, int64_t channel) {
 }
 
 template <int kBits>
-void sum_block(const SpmmArgs& args, const Block<kBits>& block, int64_t row, int64_t prefetch_end) {
+void sum_block(const Epilogue& e, const Entries& entries, const Block<kBits>& block, int64_t place) {
   using Sum = typename Width<kBits>::Sum;
   constexpr int64_t kFlushRows = Width<kBits>::kFlushRows;
   // Room for the last segment's whole register share.
   alignas(64) Sum narrow[kChannelBlock + 256];
-  const Epilogue& e = args.epilogue;
+  const int64_t row = entries.row(place), begin = entries.indptr[place], end = entries.indptr[place + 1];
   const float row_term = e.row_term ? e.row_term[row] : 0.0f;
-  const int64_t begin = args.indptr[row], end = args.indptr[row + 1];
   const auto gather = [&](int64_t from, int64_t to) {
     for (int s = 0; s < block.num_segments; ++s) {
       const Segment<kBits>& segment = block.segments[s];
-      const Rows rows{args.source + segment.byte_begin, args.source_stride, args.indices, prefetch_end,
-                      segment.readable};
+      const Rows rows{entries, entries.source + segment.byte_begin, segment.readable};
       segment.gather(rows, from, to, narrow + (segment.byte_begin * 8 / kBits - block.channel));
     }
   };
@@ -371,33 +390,28 @@ void weighted_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
   }
 }
 
+// Finishes places [begin, end).
 template <int kBits>
-void float_rows(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
-  if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) {
-    narrow(args, row_begin, row_end);
-    return;
-  }
-  if (args.weights) {
-    weighted_rows<kBits>(args, row_begin, row_end);
-    return;
-  }
+void float_rows(const SpmmArgs& args, int64_t begin, int64_t end) {
   const int64_t num_channels = args.epilogue.num_channels;
-  const int64_t prefetch_end = is_prefetched(args.num_sources, args.source_stride) ? args.indptr[args.num_rows] : 0;
+  const Entries entries(args);
   // All blocks but the last are alike up to their first channel.
   const int64_t last_channel = num_channels > 0 ? (num_channels - 1) / kChannelBlock * kChannelBlock : 0;
   const Block<kBits> last = make_block<kBits>(args, last_channel);
-  for (int64_t row = row_begin; row < row_end; ++row) {
+  for (int64_t place = begin; place < end; ++place) {
     for (int64_t channel = 0; channel < last_channel; channel += kChannelBlock)
-      sum_block<kBits>(args, make_block<kBits>(args, channel), row, prefetch_end);
-    if (num_channels > 0) sum_block<kBits>(args, last, row, prefetch_end);
-    clear_row_padding_serial(args.epilogue, row);
+      sum_block<kBits>(args.epilogue, entries, make_block<kBits>(args, channel), place);
+    if (num_channels > 0) sum_block<kBits>(args.epilogue, entries, last, place);
+    clear_row_padding_serial(args.epilogue, entries.row(place));
   }
 }
 
 template <int kBits>
-void spmm_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end) {
-  if (!spmm_planar_avx2(args, kBits, float_rows<kBits>, row_begin, row_end))
-    float_rows<kBits>(args, row_begin, row_end);
+void spmm_avx2(const SpmmArgs& args, int64_t begin, int64_t end) {
+  if (spmm_planar_avx2(args, kBits, float_rows<kBits>, begin, end)) return;
+  if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) narrow(args, begin, end);
+  else if (args.weights) weighted_rows<kBits>(args, begin, end);
+  else float_rows<kBits>(args, begin, end);
 }
 
 }  // namespace

@@ -362,7 +362,7 @@ struct Call {
   void other_rows(SpmmKernel other, int64_t place, int64_t count) const {
     for (const int64_t end = place + count; place < end; ++place) {
       prefetch_next_block<1>(place);
-      other(args, row_at(place), row_at(place) + 1);
+      other(args, place, place + 1);
     }
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
@@ -630,12 +630,12 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
 
 }  // namespace
 
-bool spmm_planar_avx2(const SpmmArgs& args, int num_bits, SpmmKernel other, int64_t row_begin, int64_t row_end) {
+bool spmm_planar_avx2(const SpmmArgs& args, int num_bits, SpmmKernel other, int64_t begin, int64_t end) {
   if (args.weights || !args.epilogue.thresholds || !ThresholdCache::fits(args.epilogue, num_bits)) return false;
   switch (num_bits) {
-    case 1: return run<1>(args, other, row_begin, row_end);
-    case 2: return run<2>(args, other, row_begin, row_end);
-    default: return run<4>(args, other, row_begin, row_end);
+    case 1: return run<1>(args, other, begin, end);
+    case 2: return run<2>(args, other, begin, end);
+    default: return run<4>(args, other, begin, end);
   }
 }
 
