@@ -38,7 +38,7 @@ class SourceCopy {
   // What is read often takes a share of the third-level cache; bins take turns with the rest of it.
   struct Parts {
     int64_t often_bytes = 1 << 23;
-    int64_t bin_rows = 1 << 15;  // matrix rows of a bin
+    int64_t bin_rows = 1 << 15;  // matrix rows of a bin, whole blocks of a schedule
   };
 
   // Whether rows of so many bytes, 8 at least, fill lines.
@@ -76,7 +76,7 @@ class SourceCopy {
   int64_t num_sources_, row_bytes_, bin_rows_;
   std::vector<int32_t> places_;                 // of the sources; until finish()
   std::vector<uint64_t> is_often_, is_in_bin_;  // a bit for each source; until finish()
-  std::vector<int32_t> rows_;        // sources, by place until finish()
+  std::vector<int32_t> rows_;                   // sources, by place until finish()
   std::vector<int32_t> lines_;
 };
 
