@@ -6,8 +6,9 @@ plan through one expansion and differ only in how each primitive is computed.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -82,6 +83,10 @@ class Backend(Protocol):
         """Return the given rows of packed codes or float32 values: change the order of nodes."""
         ...
 
+    def release(self, rows: UInt8Array | Float32Array) -> None:
+        """Let a later output take the place of an earlier one, which nothing reads any more."""
+        ...
+
     def delta_state(self, graph: CSR, num_channels: int, num_bits: int, bound: int) -> DeltaState:
         """Return room for the messages and sums of a delta-coded propagation."""
         ...
@@ -115,31 +120,36 @@ class KernelBackend:
 
     def __init__(self, num_threads: int | None = None) -> None:
         self.num_threads = num_threads
+        self._released: list[UInt8Array | Float32Array] = []
+
+    def release(self, rows: UInt8Array | Float32Array) -> None:
+        """Let a later output take the place of an earlier one, which nothing reads any more."""
+        self._released.append(rows)
 
     def spmm(
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Gather and add packed rows, then the epilogue."""
-        out = new_rows(graph.num_rows, epilogue)
+        out = new_rows(graph.num_rows, epilogue, self._rows)
         return kernels.spmm(graph, source, num_bits, epilogue, weights=weights, out=out, num_threads=self.num_threads)
 
     def spmax(self, graph: CSR, source: UInt8Array, num_bits: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Take the largest of gathered codes, then the epilogue."""
-        out = new_rows(graph.num_rows, epilogue)
+        out = new_rows(graph.num_rows, epilogue, self._rows)
         return kernels.spmax(graph, source, num_bits, epilogue, out=out, num_threads=self.num_threads)
 
     def gemm(
         self, source: UInt8Array, num_bits: int, depth: int, weight: UInt8Array, weight_bits: int, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:
         """Multiply packed matrices, then the epilogue."""
-        out = new_rows(len(source), epilogue)
+        out = new_rows(len(source), epilogue, self._rows)
         return kernels.gemm(
             source, num_bits, depth, weight, weight_bits, epilogue, out=out, num_threads=self.num_threads
         )
 
     def combine(self, num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
         """Apply the epilogue to no sum: add its terms."""
-        out = new_rows(num_rows, epilogue)
+        out = new_rows(num_rows, epilogue, self._rows)
         return kernels.requantize(None, num_rows, epilogue, out=out, num_threads=self.num_threads)
 
     def spmm_f32(
@@ -158,6 +168,7 @@ class KernelBackend:
             scale=scale,
             skip=None if skip is None else skip.data.view(np.float32),
             skip_scale=0.0 if skip is None else float(skip.step[0]),
+            out=self._rows((graph.num_rows, source.shape[1]), np.float32),
             num_threads=self.num_threads,
         )
 
@@ -196,7 +207,7 @@ class KernelBackend:
         self, graph: CSR, source: UInt8Array, num_bits: int, state: DeltaState, step: DeltaStep
     ) -> UInt8Array | Float32Array:
         """Add gathered differences to `state`, then finish the step."""
-        out = new_rows(graph.num_rows, step.epilogue)
+        out = new_rows(graph.num_rows, step.epilogue, self._rows)
         return kernels.delta_step(graph, source, num_bits, state, step, out=out, num_threads=self.num_threads)
 
     def dual_update(
@@ -237,23 +248,34 @@ class KernelBackend:
             dual = dual * factor[:, None]
         return dual if law is None else pack(quantize(dual, law), law.num_bits)
 
+    def _rows(self, shape: tuple[int, int], dtype: type[np.generic]) -> Any:
+        """Return rows on cache lines: released ones, where there are such."""
+        for position, rows in enumerate(self._released):
+            if rows.shape == shape and rows.dtype == dtype:
+                return self._released.pop(position)
+        return aligned_empty(shape, dtype)
+
 
 def unpack_values(packed: UInt8Array, law: AffineLaw, num_channels: int) -> Float32Array:
     """Return the reals behind packed codes, float32 [N, F]."""
     return dequantize(unpack(packed, law.num_bits, num_channels), law)
 
 
-def new_rows(num_rows: int, epilogue: Epilogue) -> UInt8Array | Float32Array:
-    """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like."""
+def new_rows(num_rows: int, epilogue: Epilogue, make: Callable[..., Any] = aligned_empty) -> Any:
+    """Return an array for the output of `epilogue`: packed rows on cache lines at the stride the kernels like.
+
+    Args:
+        num_rows: N.
+        epilogue: What makes the output.
+        make: Returns an array of a shape and dtype.
+    """
     if epilogue.output is None:
-        floats: Float32Array = aligned_empty((num_rows, epilogue.num_channels), np.float32)
-        return floats
+        return make((num_rows, epilogue.num_channels), np.float32)
     stride = kernels.aligned_row_bytes(epilogue.num_channels, epilogue.stored_bits)
     # Codes with more room than their law needs are for steps that work on whole blocks.
     if epilogue.output_bits is not None:
         stride = max(stride, kernels.BLOCK_BYTES)
-    rows: UInt8Array = aligned_empty((num_rows, stride), np.uint8)
-    return rows
+    return make((num_rows, stride), np.uint8)
 
 
 def aligned_rows(packed: UInt8Array, num_channels: int, num_bits: int) -> UInt8Array:

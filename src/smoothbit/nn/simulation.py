@@ -33,6 +33,9 @@ class TorchBackend:
     def __init__(self) -> None:
         self._matrices: dict[tuple[int, torch.dtype], tuple[CSR, Tensor]] = {}
 
+    def release(self, rows: UInt8Array | Float32Array) -> None:
+        """Do nothing: outputs are new arrays."""
+
     def spmm(
         self, graph: CSR, source: UInt8Array, num_bits: int, weights: Int16Array | None, epilogue: Epilogue
     ) -> UInt8Array | Float32Array:

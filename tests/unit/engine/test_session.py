@@ -7,9 +7,11 @@ import pytest
 
 from smoothbit.engine import KernelBackend, PreparedGraph, Session, run_plan
 from smoothbit.errors import TimeLimitError
+from smoothbit.formats.schema import DiffuseOp, FeaturesOp, Plan
 from smoothbit.kernels import recording
 from smoothbit.nn import TorchGraph
-from tests.helpers import FEATURES, random_graph, trained_net
+from smoothbit.numerics.affine import per_tensor_law
+from tests.helpers import FEATURES, dense_features, random_graph, trained_net
 
 
 @pytest.fixture
@@ -77,3 +79,58 @@ def test_all_but_elastic_plans_are_replayed(prepared):
         with recording() as recorder:
             run_plan(plan, prepared, features, KernelBackend())
         assert (recorder.program() is not None) is (propagation == "smp")
+
+
+class SpoilingBackend(KernelBackend):
+    """Overwrites rows as soon as they are released, and notes where outputs are."""
+
+    def __init__(self):
+        super().__init__()
+        self.places = []
+
+    def release(self, rows):
+        rows.view(np.uint8).fill(255)  # float32: NaN
+        super().release(rows)
+
+    def spmm(self, graph, source, num_bits, weights, epilogue):
+        out = super().spmm(graph, source, num_bits, weights, epilogue)
+        self.places.append(out.ctypes.data)
+        return out
+
+
+NUM_STEPS = 6
+
+
+def diffusion(num_bits, coding, self_weight, has_correction, skip):
+    law = None if num_bits == 32 else per_tensor_law(num_bits, 2.0 ** (3 - num_bits), (1 << num_bits) // 2)
+    correction = (0.5,) * NUM_STEPS if has_correction else ()
+    deltas = (law,) * NUM_STEPS if has_correction and coding == "plain" else ()
+    op = DiffuseOp(
+        1, NUM_STEPS, self_weight, 0.75, 0.25, correction, correction, law, (None,) * NUM_STEPS,
+        (law,) * (NUM_STEPS - 1) + (None,), deltas, (None,) * len(deltas), coding, skip,
+    )  # fmt: skip
+    return Plan((FeaturesOp(0, 20, None), op), 2)
+
+
+@pytest.mark.parametrize("order", ["none", "degree"])
+@pytest.mark.parametrize("skip", [None, 1], ids=["own-skip", "skip"])
+@pytest.mark.parametrize(
+    ("num_bits", "coding", "has_correction", "self_weight"),
+    [(2, "plain", False, 0.125), (2, "plain", True, 0.125), (32, "plain", False, 0.125), (32, "plain", True, 0.0),
+     (2, "feedback", False, 0.125), (8, "delta", False, 0.125), (8, "delta", True, 0.125)],
+)  # fmt: skip
+def test_nothing_reads_released_rows(num_bits, coding, has_correction, self_weight, skip, order):
+    graph, features = PreparedGraph(random_graph(), order), dense_features()
+    plan = diffusion(num_bits, coding, self_weight, has_correction, skip)
+    wanted = run_plan(plan, graph, features, KernelBackend(), has_trace=True).scores  # a trace keeps all
+    np.testing.assert_array_equal(run_plan(plan, graph, features, SpoilingBackend()).scores, wanted)
+    session = Session(plan, graph, features)
+    np.testing.assert_array_equal(session.run().scores, wanted)
+
+
+def test_steps_of_a_propagation_share_two_arrays():
+    backend = SpoilingBackend()
+    run_plan(diffusion(2, "plain", 0.0, False, None), PreparedGraph(random_graph()), dense_features(), backend)
+    states = backend.places[:-1]  # the last one is of scores
+    assert len(states) == NUM_STEPS - 1
+    assert len(set(states)) == 2

@@ -49,6 +49,7 @@ def run_delta(op: DiffuseOp, context: Context, source: Dense) -> Dense:
         )
         step = delta_parameters(op, grid, k, epilogue)
         array = context.backend.delta_step(graph.csr, codes, stored, state, step)
+        context.backend.release(codes)
         if is_last:
             break
         codes = array.view(np.uint8)
@@ -109,8 +110,11 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
         is_last = k == op.num_steps - 1
         message = context.combine([term(x, 1.0)], x, law, stage)
         terms = [term(message, op.self_weight), *skip] if op.self_weight != 0 else [*skip]
+        used = [message] if k == 0 else [message, x]  # u_0 may be the skip
         if not is_last:
-            terms.append(term(context.combine([term(x, 1.0), term(message, -1.0)], x, None, f"error{k}"), 1.0))
+            error = context.combine([term(x, 1.0), term(message, -1.0)], x, None, f"error{k}")
+            terms.append(term(error, 1.0))
+            used.append(error)
         law, stage = op.updates[k], f"update{k}"
         x = context.mean(
             message,
@@ -122,4 +126,6 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
             leaves=is_last,
             stage=stage if is_last else f"state{k + 1}",
         )
+        for value in used:
+            context.release(value)
     return x

@@ -117,6 +117,11 @@ class Context:
         self.record(stage, value, is_on_edges=is_on_edges)
         return value
 
+    def release(self, value: Dense) -> None:
+        """Let a later output take the place of `value`, which nothing reads any more; a trace keeps all."""
+        if self.trace is None:
+            self.backend.release(value.data if isinstance(value, PackedTensor) else value)
+
     def combine(
         self,
         terms: Sequence[Term],

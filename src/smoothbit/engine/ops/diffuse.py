@@ -24,7 +24,9 @@ def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     message = context.combine(start, source, op.message, "message")
     skip = _skip_terms(op, context, source, message)
     for step in range(op.num_steps):
-        message = _step(op, context, skip, message, step)
+        last, message = message, _step(op, context, skip, message, step)
+        if step > 0 or op.message is not None:  # else it may be the skip
+            context.release(last)
     return context.leave(message)
 
 
@@ -58,9 +60,12 @@ def _step(op: DiffuseOp, context: Context, skip: list[Term], message: Dense, ste
     terms = [mixed, *_self_terms(message, op.self_weight), *skip]
     if op.correction_self[step] != 0:
         terms.append(term(delta, op.correction_self[step]))
-    return context.mean(
+    result = context.mean(
         delta, weight=op.correction_aggregate[step], aggregate=op.delta_aggregates[step], terms=terms, **output
     )
+    context.release(aggregate)
+    context.release(delta)
+    return result
 
 
 def _self_terms(message: Dense, weight: float) -> list[Term]:
