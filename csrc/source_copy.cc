@@ -93,8 +93,9 @@ std::unique_ptr<SourceCopy> SourceCopy::if_it_pays(const int64_t* indptr, const 
 
 SourceCopy::SourceCopy(std::vector<int32_t> often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows,
                        int64_t num_binned)
-    : num_sources_(num_sources), row_bytes_(row_bytes), bin_rows_(bin_rows), places_(static_cast<size_t>(num_sources)),
-      is_often_(static_cast<size_t>(num_sources + 63) / 64), is_in_bin_(is_often_.size()), rows_(std::move(often)) {
+    : num_sources_(num_sources), row_bytes_(row_bytes), bin_rows_(bin_rows), has_bins_(num_binned > 0),
+      places_(static_cast<size_t>(num_sources)), is_often_(static_cast<size_t>(num_sources + 63) / 64),
+      is_in_bin_(is_often_.size()), rows_(std::move(often)) {
   rows_.reserve(rows_.size() + static_cast<size_t>(num_binned));
   for (size_t i = 0; i < rows_.size(); ++i) {
     places_[static_cast<size_t>(rows_[i])] = static_cast<int32_t>(i);
@@ -104,6 +105,7 @@ SourceCopy::SourceCopy(std::vector<int32_t> often, int64_t num_sources, int64_t 
 }
 
 void SourceCopy::start_bin(const int32_t* begin, const int32_t* end) {
+  if (!has_bins_) return;
   std::fill(is_in_bin_.begin(), is_in_bin_.end(), 0);
   for (; begin < end; ++begin) is_in_bin_[static_cast<size_t>(*begin) / 64] |= uint64_t{1} << (*begin % 64);
   for (size_t word = 0; word < is_in_bin_.size(); ++word)

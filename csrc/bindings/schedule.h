@@ -49,8 +49,8 @@ class LazySchedule {
   bool may_copy(int64_t num_sources, int64_t row_stride) const {
     return num_sources * row_stride >= 1 << 24 && SourceCopy::is_possible(row_stride) && num_entries() >= 16 * num_sources;
   }
-  int64_t num_rows() const { return static_cast<int64_t>(indptr_.shape(0)) - 1; }
 
+  int64_t num_rows() const { return static_cast<int64_t>(indptr_.shape(0)) - 1; }
   int64_t num_entries() const { return static_cast<int64_t>(indices_.shape(0)); }
 
   const OwnedSchedule* next(int64_t num_sources, int64_t row_stride, bool is_sorted) {

@@ -126,7 +126,7 @@ class TabulatedCase {
     const bool has_copy = variant % 4 < 2 && SourceCopy::is_possible(stride_);
     std::unique_ptr<SourceCopy> copy;
     if (has_copy)
-      copy = std::make_unique<SourceCopy>(std::vector<int32_t>{30, 7}, kNumSources, stride_, 2 * kBlockRows, 0);
+      copy = std::make_unique<SourceCopy>(std::vector<int32_t>{30, 7}, kNumSources, stride_, 2 * kBlockRows, kNumSources);
     sorted_ = make(true, std::move(copy));
     if (has_copy) copy_sources();
   }

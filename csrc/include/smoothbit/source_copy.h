@@ -50,7 +50,7 @@ class SourceCopy {
   static std::unique_ptr<SourceCopy> if_it_pays(const int64_t* indptr, const int32_t* indices, int64_t num_rows,
                                                 int64_t num_sources, int64_t row_bytes, const Parts& parts);
 
-  // A copy of the sources `often`, and of about `num_binned` rows of bins.
+  // A copy of the sources `often`, and of about `num_binned` rows of bins; without bins if it is 0.
   SourceCopy(std::vector<int32_t> often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows, int64_t num_binned);
 
   int64_t bin_rows() const { return bin_rows_; }
@@ -74,6 +74,7 @@ class SourceCopy {
   void fill_line();
 
   int64_t num_sources_, row_bytes_, bin_rows_;
+  bool has_bins_;
   std::vector<int32_t> places_;                 // of the sources; until finish()
   std::vector<uint64_t> is_often_, is_in_bin_;  // a bit for each source; until finish()
   std::vector<int32_t> rows_;                   // sources, by place until finish()

@@ -100,7 +100,7 @@ SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other
   if (call.e.is_simple)
     float_rows<kBits, kHasTerm>(call, PackedOutput<kBits, kHasTerm, Rows>{call}, place, end);
   else
-    call.other_rows(other, place, end);
+    other(call.args, place, end);
 }
 
 // Finishes places one by one, and returns the first that has no table yet or, if kStopsAtRuns, begins a run. What is

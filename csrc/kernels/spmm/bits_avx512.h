@@ -152,7 +152,7 @@ void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
   while (place < end) {
     const ThresholdTable* table = call.table(place);
     if (!table) {
-      call.other_rows(other, place, place + 1);
+      other(call.args, place, place + 1);
       ++place;
       continue;
     }

@@ -23,6 +23,10 @@ struct BlockAhead {
   int64_t block_rows;
   int64_t begin, end;  // of the places that are finished here
 
+  SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
+    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
+  }
+  SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
   SMOOTHBIT_INLINE void prefetch_first_places() const {
     for (int64_t i = 0; rows && i < kNear; ++i) prefetch_place(begin + i);
   }
@@ -41,10 +45,6 @@ struct BlockAhead {
   }
 
  private:
-  SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
-    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
-  }
-  SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
   SMOOTHBIT_INLINE void prefetch_place(int64_t place) const {
     if (place >= end) return;
     const int64_t row = rows[place];

@@ -33,12 +33,10 @@ struct Call {
   SimpleLawAvx512<kBits> law;
   Parts<kBits, kParts> parts;
 
-  SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const {
-    return static_cast<const uint8_t*>(e.terms[t].data) + row * e.terms[t].stride;
-  }
+  SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const { return ahead.term(t, row); }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
   SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const { ahead.template prefetch<kParts>(place); }
-  SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return static_cast<uint8_t*>(e.out) + row * e.out_stride; }
+  SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return ahead.out(row); }
   SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
     return kParts > 1 || byte == last ? valid : bytes_avx512(-1);
@@ -46,12 +44,6 @@ struct Call {
   SMOOTHBIT_INLINE void clear_after(int64_t row) const {
     const int64_t end = (kParts > 1 ? 0 : last) + kPartBytes<kParts>;
     if (end < e.out_stride) std::memset(out(row) + end, 0, static_cast<size_t>(e.out_stride - end));
-  }
-  // `other` would take the schedule for the sequence of what it is asked for, which are rows.
-  __attribute__((noinline)) void other_rows(SpmmKernel other, int64_t place, int64_t end) const {
-    SpmmArgs of_rows = args;
-    of_rows.schedule = {};
-    for (; place < end; ++place) other(of_rows, row_at(place), row_at(place) + 1);
   }
   // Whether places place .. place + kParts - 1 are all as long, from 1 to `most` entries.
   SMOOTHBIT_INLINE bool has_equal_lengths(int64_t place, int64_t most) const {

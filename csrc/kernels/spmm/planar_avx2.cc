@@ -398,7 +398,7 @@ struct Call {
 
 // One row, register by register.
 template <int kTerms, class Rows, class Codes>
-SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
+SMOOTHBIT_INLINE void finish_registers(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
   call.template prefetch_next_block<1>(place);
@@ -432,6 +432,15 @@ SMOOTHBIT_INLINE void finish_two_registers(const Call<Rows>& call, const Codes& 
   call.clear_after(row, 64);
 }
 
+// What a row is: half a register, whole ones that are done one by one, or two that are done at once.
+enum class Shape { half, whole, two };
+
+template <int kTerms, Shape kShape, class Rows, class Codes>
+SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
+  if constexpr (kShape == Shape::two) finish_two_registers<kTerms>(call, codes_of, place);
+  else finish_registers<kTerms>(call, codes_of, place);
+}
+
 // Codes of the terms of the rows at `place` and `place + 1`, of 16 bytes, and where their own go.
 template <int kTerms, class Rows>
 SMOOTHBIT_INLINE void load_pair(const Call<Rows>& call, int64_t place, __m256i terms[2]) {
@@ -448,17 +457,12 @@ SMOOTHBIT_INLINE void store_pair(const Call<Rows>& call, int64_t place, __m256i 
   call.clear_after(next, 16);
 }
 
-// What a row is: half a register, whole ones that are done one by one, or two that are done at once.
-enum class Shape { half, whole, two };
-
 // Places [place, end) of one length; at least two of 16 bytes.
 template <int kTerms, Shape kShape, class Rows, class Codes>
 __attribute__((noinline)) void run_of_rows(const Call<Rows>& shared, int64_t place, int64_t end, const Codes codes_of) {
   const Call<Rows> call = shared;
-  if constexpr (kShape == Shape::whole) {
-    for (; place < end; ++place) finish_row<kTerms>(call, codes_of, place);
-  } else if constexpr (kShape == Shape::two) {
-    for (; place < end; ++place) finish_two_registers<kTerms>(call, codes_of, place);
+  if constexpr (kShape != Shape::half) {
+    for (; place < end; ++place) finish_row<kTerms, kShape>(call, codes_of, place);
   } else {
     const int64_t length = call.length(place);
     for (; place < end; place += 2) {
@@ -502,12 +506,8 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
 template <int kBits, int kTerms, Shape kShape, class Rows>
 SMOOTHBIT_INLINE void any_row(const Call<Rows>& call, const ThresholdTable& table, int64_t place) {
   if constexpr (kBits == 4)
-    if (table.has_words) {
-      const WordPlanes<kTerms, false> words(table.words);
-      if constexpr (kShape == Shape::two) return finish_two_registers<kTerms>(call, words, place);
-      else return finish_row<kTerms>(call, words, place);
-    }
-  finish_row<kTerms>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
+    if (table.has_words) return finish_row<kTerms, kShape>(call, WordPlanes<kTerms, false>(table.words), place);
+  finish_row<kTerms, Shape::whole>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
 }
 
 // Two rows of any length.
