@@ -27,7 +27,7 @@ struct SpmmArgs {
   int64_t num_rows = 0;
   int64_t num_sources = 0;
   Epilogue epilogue;
-  RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either
+  RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either for whole blocks
   bool factors_follow_length = false;  // true only when ThresholdCache::factors_follow_length is
 };
 

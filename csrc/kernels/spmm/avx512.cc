@@ -93,7 +93,7 @@ bool is_streamed(int num_bits, const Epilogue& e, int64_t num_rows) {
          e.out_stride % 8 == 0 && reinterpret_cast<uintptr_t>(e.out) % 32 == 0;
 }
 
-// Finishes places without a table.
+// Finishes places without a table. `other` takes places too, as the epilogue has tables: it then follows the schedule.
 template <int kBits, bool kHasTerm, class Rows>
 SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place,
                                  int64_t end) {
