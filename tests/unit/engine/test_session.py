@@ -116,7 +116,7 @@ def diffusion(num_bits, coding, self_weight, has_correction, skip):
 @pytest.mark.parametrize("skip", [None, 1], ids=["own-skip", "skip"])
 @pytest.mark.parametrize(
     ("num_bits", "coding", "has_correction", "self_weight"),
-    [(2, "plain", False, 0.125), (2, "plain", True, 0.125), (32, "plain", False, 0.125), (32, "plain", True, 0.0),
+    [(2, "plain", False, 0.125), (2, "plain", True, 0.125), (32, "plain", False, 0.125), (32, "plain", True, 0.125),
      (2, "feedback", False, 0.125), (8, "delta", False, 0.125), (8, "delta", True, 0.125)],
 )  # fmt: skip
 def test_nothing_reads_released_rows(num_bits, coding, has_correction, self_weight, skip, order):

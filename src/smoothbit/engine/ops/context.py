@@ -15,6 +15,7 @@ from smoothbit.errors import ArgumentError
 from smoothbit.formats.graph_schema import PackedFeatures
 from smoothbit.formats.packed_tensor import PackedTensor
 from smoothbit.kernels import Epilogue, Term
+from smoothbit.kernels.native import MAX_TERMS
 from smoothbit.kernels.output import perform_reference, streams_rows
 from smoothbit.numerics.affine import AffineLaw
 from smoothbit.numerics.aligned import aligned_empty
@@ -132,8 +133,12 @@ class Context:
         has_relu: bool = False,
         bias: Float32Array | None = None,
     ) -> Dense:
-        """Add bias and terms and quantize the result by `law`."""
+        """Add bias and terms, one after the other, and quantize the result by `law`."""
         channels = num_channels(like)
+        while len(terms) > MAX_TERMS:
+            first = Epilogue(channels, col_bias=bias, terms=tuple(terms[:MAX_TERMS]))
+            total = self.backend.combine(num_rows(like), first).view(np.float32)
+            terms, bias = [term(total, 1.0), *terms[MAX_TERMS:]], None
         epilogue = Epilogue(
             channels,
             col_bias=bias,

@@ -19,7 +19,8 @@ def dense(propagation, z, graph):
     lam = slack = 1e-3
     h = z
     for _ in range(propagation.num_steps):
-        update = 0.9 * smooth @ h + 0.1 * z
+        mu = propagation.aggregate_weight / 0.1
+        update = mu * 0.1 * smooth @ h + (1 - (1 + mu) * 0.1) * h + 0.1 * z
         delta = update - h
         laplacian = delta - smooth @ delta
         pulled = smooth @ delta if propagation.variant == "public" else laplacian
@@ -42,6 +43,11 @@ def test_invariants_as_derived(name, check):
 
 @pytest.mark.parametrize(("name", "check"), propagation_checks("smp", dense, enlarge=enlarge, variant="public"))
 def test_invariants_as_published(name, check):
+    check()
+
+
+@pytest.mark.parametrize(("name", "check"), propagation_checks("smp", dense, enlarge=enlarge, smoothness=3.0))
+def test_invariants_with_a_self_weight(name, check):
     check()
 
 
