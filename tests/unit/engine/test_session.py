@@ -86,7 +86,12 @@ class SpoilingBackend(KernelBackend):
 
     def __init__(self):
         super().__init__()
-        self.places = []
+        self.places, self.arrays = [], set()
+
+    def _rows(self, shape, dtype):
+        rows = super()._rows(shape, dtype)
+        self.arrays.add(rows.ctypes.data)
+        return rows
 
     def release(self, rows):
         rows.view(np.uint8).fill(255)  # float32: NaN
@@ -101,13 +106,13 @@ class SpoilingBackend(KernelBackend):
 NUM_STEPS = 6
 
 
-def diffusion(num_bits, coding, self_weight, has_correction, skip):
+def diffusion(num_bits, coding, self_weight, has_correction, skip, num_steps=NUM_STEPS):
     law = None if num_bits == 32 else per_tensor_law(num_bits, 2.0 ** (3 - num_bits), (1 << num_bits) // 2)
-    correction = (0.5,) * NUM_STEPS if has_correction else ()
-    deltas = (law,) * NUM_STEPS if has_correction and coding == "plain" else ()
+    correction = (0.5,) * num_steps if has_correction else ()
+    deltas = (law,) * num_steps if has_correction and coding == "plain" else ()
     op = DiffuseOp(
-        1, NUM_STEPS, self_weight, 0.75, 0.25, correction, correction, law, (None,) * NUM_STEPS,
-        (law,) * (NUM_STEPS - 1) + (None,), deltas, (None,) * len(deltas), coding, skip,
+        1, num_steps, self_weight, 0.75, 0.25, correction, correction, law, (None,) * num_steps,
+        (law,) * (num_steps - 1) + (None,), deltas, (None,) * len(deltas), coding, skip,
     )  # fmt: skip
     return Plan((FeaturesOp(0, 20, None), op), 2)
 
@@ -134,3 +139,20 @@ def test_steps_of_a_propagation_share_two_arrays():
     states = backend.places[:-1]  # the last one is of scores
     assert len(states) == NUM_STEPS - 1
     assert len(set(states)) == 2
+
+
+@pytest.mark.parametrize("num_bits", [2, 32])
+@pytest.mark.parametrize("has_correction", [False, True], ids=["plain", "corrected"])
+@pytest.mark.parametrize("self_weight", [0.0, 0.125])
+def test_more_steps_need_no_more_arrays(num_bits, has_correction, self_weight):
+    graph, features = PreparedGraph(random_graph()), dense_features()
+    found = []
+    for num_steps in (4, 12):
+        backend = SpoilingBackend()
+        with recording() as recorder:  # keeps all arrays of the run
+            run_plan(
+                diffusion(num_bits, "plain", self_weight, has_correction, None, num_steps), graph, features, backend
+            )
+        assert recorder.is_complete
+        found.append(len(backend.arrays))
+    assert found[0] == found[1]

@@ -126,6 +126,5 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
             leaves=is_last,
             stage=stage if is_last else f"state{k + 1}",
         )
-        for value in used:
-            context.release(value)
+        context.release(*used)
     return x

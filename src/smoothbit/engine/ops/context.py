@@ -118,9 +118,9 @@ class Context:
         self.record(stage, value, is_on_edges=is_on_edges)
         return value
 
-    def release(self, value: Dense) -> None:
-        """Let a later output take the place of `value`, which nothing reads any more; a trace keeps all."""
-        if self.trace is None:
+    def release(self, *values: Dense) -> None:
+        """Let later outputs take the places of `values`, which nothing reads any more; a trace keeps all."""
+        for value in values if self.trace is None else ():
             self.backend.release(value.data if isinstance(value, PackedTensor) else value)
 
     def combine(
@@ -135,10 +135,11 @@ class Context:
     ) -> Dense:
         """Add bias and terms, one after the other, and quantize the result by `law`."""
         channels = num_channels(like)
+        totals: list[Dense] = []
         while len(terms) > MAX_TERMS:
             first = Epilogue(channels, col_bias=bias, terms=tuple(terms[:MAX_TERMS]))
-            total = self.backend.combine(num_rows(like), first).view(np.float32)
-            terms, bias = [term(total, 1.0), *terms[MAX_TERMS:]], None
+            totals.append(self.backend.combine(num_rows(like), first).view(np.float32))
+            terms, bias = [term(totals[-1], 1.0), *terms[MAX_TERMS:]], None
         epilogue = Epilogue(
             channels,
             col_bias=bias,
@@ -147,7 +148,9 @@ class Context:
             output_row_scale=output_row_scale,
             output=law,
         )
-        return self.finish(self.backend.combine(num_rows(like), epilogue), channels, law, stage)
+        array = self.backend.combine(num_rows(like), epilogue)
+        self.release(*totals)
+        return self.finish(array, channels, law, stage)
 
     def decoded(self, value: Dense) -> Float32Array:
         """Return a value in float32."""
@@ -239,10 +242,14 @@ class Context:
         if is_plain and (fused is not None or not terms):
             self.record(stage, mean)
             return mean
+        used = [mean]
         if aggregate is not None:
             mean = self.combine([term(mean, 1.0)], mean, aggregate, f"{stage}.aggregate")
+            used.append(mean)
         first = term(mean, 1.0 if aggregate is None else weight)
-        return self.combine([first, *terms], mean, output, stage, output_row_scale, has_relu)
+        result = self.combine([first, *terms], mean, output, stage, output_row_scale, has_relu)
+        self.release(*used)
+        return result
 
     def _take(self, value: Value, rows: Int32Array) -> Dense:
         assert isinstance(value, (PackedTensor, np.ndarray))

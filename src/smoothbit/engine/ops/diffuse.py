@@ -63,8 +63,7 @@ def _step(op: DiffuseOp, context: Context, skip: list[Term], message: Dense, ste
     result = context.mean(
         delta, weight=op.correction_aggregate[step], aggregate=op.delta_aggregates[step], terms=terms, **output
     )
-    context.release(aggregate)
-    context.release(delta)
+    context.release(aggregate, delta)
     return result
 
 
