@@ -9,9 +9,13 @@
 namespace smoothbit {
 namespace {
 
-// Entries between the request and the use of a row of a cache line or less. Kernels that take turns look equally far,
-// or the entries between would be left out.
+// Entries between the request and the use of a row of up to 16 bytes, which shares its cache line with others.
 constexpr int64_t kGatherAhead = 96;
+
+// The same for rows, or pieces of rows, of kBytes; those of more than a line have as many lines on their way. Kernels that
+// take turns look equally far, or the entries between would be left out.
+template <int64_t kBytes>
+constexpr int64_t kEntriesAhead = kBytes <= 16 ? kGatherAhead : 2 * kGatherAhead * 64 / (kBytes < 64 ? 64 : kBytes);
 
 // Whether a table is worth it: one that fits the second-level cache gains nothing.
 inline bool is_prefetched(int64_t num_rows, int64_t row_bytes) { return num_rows * row_bytes > 1 << 19; }

@@ -20,7 +20,7 @@ namespace smoothbit {
 // Place p holds the entries offsets[indptr[p]] .. of row rows[p], or of row p where there are no `rows`. A block has the
 // same rows as places, so what begins and ends with a block is the same rows in both.
 struct RowSchedule {
-  static constexpr int64_t kPadding = 128;  // offsets, all 0, that can be read after the last one
+  static constexpr int64_t kPadding = 224;  // offsets, all 0, that can be read after the last one
 
   const int64_t* indptr = nullptr;    // [N + 1]
   const uint32_t* offsets = nullptr;  // [E + kPadding], bytes from the start of the source; null: there is no schedule

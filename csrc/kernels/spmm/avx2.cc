@@ -65,7 +65,7 @@ struct Rows {
   // kBytes of a row a number of entries ahead.
   template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    constexpr int64_t kAhead = kBytes > 64 ? kGatherAhead * 64 / kBytes : kGatherAhead;
+    constexpr int64_t kAhead = kEntriesAhead<kBytes>;
     if (entry + kAhead < entries.prefetch_end) prefetch_row<kBytes>(at(entry + kAhead));
   }
 };

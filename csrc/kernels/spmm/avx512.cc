@@ -263,7 +263,8 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
 
 template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
-  static_assert(RowSchedule::kPadding >= kGatherAhead + kParts, "what is read after the last entry");
+  constexpr int64_t kAhead = kEntriesAhead<kPartBytes<kParts>>;
+  static_assert(RowSchedule::kPadding >= kAhead + kParts, "what is read after the last entry");
   const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
   const auto part = [&](auto prefetch, auto entries, int64_t from, int64_t to) {
     constexpr bool kHasPrefetch = decltype(prefetch)::value;
@@ -281,7 +282,7 @@ void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
     return part(without, args.schedule.offsets, begin, end);
   }
   if (has_prefetch) {
-    const int64_t prefetched = rows_before_end(args.indptr, args.num_rows, begin, end, kGatherAhead + kParts);
+    const int64_t prefetched = rows_before_end(args.indptr, args.num_rows, begin, end, kAhead + kParts);
     part(with_prefetch, args.indices, begin, prefetched);
     begin = prefetched;
   }

@@ -14,7 +14,8 @@ struct Group {
   static constexpr int kParts = Rows::kParts;
   // Of entries that would be there if all rows were as long as the longest.
   static constexpr int64_t kMostMissing = 24;
-  static_assert(RowSchedule::kPadding >= kGatherAhead + kParts + kMostMissing, "what is read after the last entry");
+  static_assert(RowSchedule::kPadding >= kEntriesAhead<kPartBytes<kParts>> + kParts + kMostMissing,
+                "what is read after the last entry");
 
   Rows rows;
   int64_t begin[kParts], count;

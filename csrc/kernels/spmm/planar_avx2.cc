@@ -119,8 +119,9 @@ struct SourceRows {
     if constexpr (kHasOffsets) return source + entries[entry];
     else return source + entries[entry] * stride;
   }
+  template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if (kHasPrefetch) prefetch_row(at(entry + kGatherAhead));
+    if (kHasPrefetch) prefetch_row(at(entry + kEntriesAhead<kBytes>));
   }
 };
 
@@ -131,7 +132,7 @@ struct OneRow {
   Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE const uint8_t* row(int64_t i) const {
-    rows.prefetch(begin + i);
+    rows.template prefetch<32>(begin + i);
     return rows.at(begin + i);
   }
   SMOOTHBIT_INLINE __m256i x(int64_t i) const { return load_32(row(i)); }
@@ -142,8 +143,8 @@ struct TwoRows {
   Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE __m256i x(int64_t i) const {
-    rows.prefetch(begin + 2 * i);
-    rows.prefetch(begin + 2 * i + 1);
+    rows.template prefetch<16>(begin + 2 * i);
+    rows.template prefetch<16>(begin + 2 * i + 1);
     return join(rows.at(begin + i), rows.at(begin + count + i));
   }
 };
@@ -155,8 +156,8 @@ struct HalfRow {
   HalfRow(const Rows& rows, int64_t begin, int64_t end)
       : rows(rows), begin(begin), end(end), count((end - begin + 1) / 2) {}
   SMOOTHBIT_INLINE __m256i x(int64_t i) const {
-    rows.prefetch(begin + 2 * i);
-    rows.prefetch(begin + 2 * i + 1);
+    rows.template prefetch<16>(begin + 2 * i);
+    rows.template prefetch<16>(begin + 2 * i + 1);
     const uint8_t* second = begin + 2 * i + 1 < end ? rows.at(begin + 2 * i + 1) : kZeros;
     return join(rows.at(begin + 2 * i), second);
   }
@@ -621,8 +622,9 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   }
   // The last entries have nothing behind them to prefetch. The second half of a row of odd length looks one entry past
   // its end.
+  const int64_t ahead = is_wide ? kEntriesAhead<32> : kEntriesAhead<16>;
   const int64_t prefetched =
-      has_prefetch ? rows_before_end(args.indptr, args.num_rows, row_begin, row_end, kGatherAhead + 1) : row_begin;
+      has_prefetch ? rows_before_end(args.indptr, args.num_rows, row_begin, row_end, ahead + 1) : row_begin;
   part(with_prefetch, args.indices, {}, row_begin, prefetched);
   part(without, args.indices, {}, prefetched, row_end);
   return true;

@@ -84,9 +84,9 @@ struct SourceRows {
     if constexpr (kHasOffsets) return source + entries[entry];
     else return source + entries[entry] * (kParts == 1 ? row_stride : kPartBytes<kParts>);
   }
-  template <int64_t kBytes = 64>
+  template <int64_t kBytes = kPartBytes<kParts>>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
-    if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kGatherAhead * 64 / kBytes));
+    if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kEntriesAhead<kBytes>));
   }
 };
 
