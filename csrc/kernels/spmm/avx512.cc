@@ -194,8 +194,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
       if (place == end) return;
       const ThresholdTable* table = call.table(place);
       if (!table) {
-        int64_t next = place + 1;  // together with all that follow and are too long for any table
-        while (next < end && call.length(next) > ThresholdCache::max_word_length(kBits)) ++next;
+        const int64_t next = call.after_long_rows(place, end);
         other_rows<kBits, (kTerms > 0)>(call, other, place, next);
         place = next;
         continue;

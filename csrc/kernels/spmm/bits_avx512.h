@@ -152,8 +152,9 @@ void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
   while (place < end) {
     const ThresholdTable* table = call.table(place);
     if (!table) {
-      other(call.args, place, place + 1);
-      ++place;
+      const int64_t next = call.after_long_rows(place, end);
+      other(call.args, place, next);
+      place = next;
       continue;
     }
     const int64_t run = call.last == 0 ? call.run(place, end) : 1;

@@ -60,11 +60,18 @@ struct Call {
   }
   // The table of the row at `place`, or null: `find` makes it when its length has been met often.
   SMOOTHBIT_INLINE const ThresholdTable* table(int64_t place) const {
-    // Words are for rows of one register.
     const int64_t count = length(place);
-    if (count == 0 || count > (last ? ThresholdCache::max_length(kBits) : ThresholdCache::max_word_length(kBits)))
-      return nullptr;
-    return e.thresholds->find(e, row_at(place), count);
+    return count == 0 || is_too_long(count) ? nullptr : e.thresholds->find(e, row_at(place), count);
+  }
+  // Whether no row of `count` entries has a table. Words are for rows of one register.
+  SMOOTHBIT_INLINE bool is_too_long(int64_t count) const {
+    return count > (last ? ThresholdCache::max_length(kBits) : ThresholdCache::max_word_length(kBits));
+  }
+  // The place after one without a table, and after all that follow and are too long for any.
+  int64_t after_long_rows(int64_t place, int64_t end) const {
+    do ++place;
+    while (place < end && is_too_long(length(place)));
+    return place;
   }
   // Whether kCount places, 2 or 4 and all there, have `length`.
   template <int kCount>
