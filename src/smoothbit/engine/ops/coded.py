@@ -110,7 +110,7 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
         is_last = k == op.num_steps - 1
         message = context.combine([term(x, 1.0)], x, law, stage)
         terms = [term(message, op.self_weight), *skip] if op.self_weight != 0 else [*skip]
-        used = [message] if k == 0 else [message, x]  # u_0 may be the skip
+        used = [message, x]
         if not is_last:
             error = context.combine([term(x, 1.0), term(message, -1.0)], x, None, f"error{k}")
             terms.append(term(error, 1.0))
@@ -126,5 +126,5 @@ def run_feedback(op: DiffuseOp, context: Context, state: Dense, skip: list[Term]
             leaves=is_last,
             stage=stage if is_last else f"state{k + 1}",
         )
-        context.release(*used)
+        context.release(*used, kept=skip)
     return x

@@ -118,10 +118,12 @@ class Context:
         self.record(stage, value, is_on_edges=is_on_edges)
         return value
 
-    def release(self, *values: Dense) -> None:
-        """Let later outputs take the places of `values`, which nothing reads any more; a trace keeps all."""
+    def release(self, *values: Dense, kept: Sequence[Term] = ()) -> None:
+        """Let later outputs take the places of `values`, which only terms of `kept` may still read; a trace keeps all."""
         for value in values if self.trace is None else ():
-            self.backend.release(value.data if isinstance(value, PackedTensor) else value)
+            rows = value.data if isinstance(value, PackedTensor) else value
+            if not any(term.data is rows for term in kept):
+                self.backend.release(rows)
 
     def combine(
         self,

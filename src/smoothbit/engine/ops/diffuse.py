@@ -25,8 +25,7 @@ def run_diffuse(op: DiffuseOp, context: Context) -> Dense:
     skip = _skip_terms(op, context, source, message)
     for step in range(op.num_steps):
         last, message = message, _step(op, context, skip, message, step)
-        if step > 0 or op.message is not None:  # else it may be the skip
-            context.release(last)
+        context.release(last, kept=skip)
     return context.leave(message)
 
 
