@@ -119,7 +119,7 @@ class Context:
         return value
 
     def release(self, *values: Dense, kept: Sequence[Term] = ()) -> None:
-        """Let later outputs take the places of `values`, which only terms of `kept` may still read; a trace keeps all."""
+        """Let later outputs take the places of `values`, unless terms of `kept` still read them; a trace keeps all."""
         for value in values if self.trace is None else ():
             rows = value.data if isinstance(value, PackedTensor) else value
             if not any(term.data is rows for term in kept):
