@@ -9,7 +9,8 @@
 namespace smoothbit {
 namespace {
 
-// Entries between the request and the use of a row of up to 16 bytes, which shares its cache line with others.
+// Entries between the request and the use of a row of up to 16 bytes, which shares its cache line with others; and, where
+// spmm is not what gathers, of any row.
 constexpr int64_t kGatherAhead = 96;
 
 // The same for rows, or pieces of rows, of kBytes; those of more than a line have as many lines on their way. Kernels that
