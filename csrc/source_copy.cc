@@ -88,14 +88,14 @@ std::unique_ptr<SourceCopy> SourceCopy::if_it_pays(const int64_t* indptr, const 
     if (std::is_sorted(by_use.begin(), by_use.end())) return nullptr;
     num_binned = 0;
   }
-  return std::make_unique<SourceCopy>(std::move(by_use), num_sources, row_bytes, parts.bin_rows, num_binned);
+  return std::make_unique<SourceCopy>(by_use, num_sources, row_bytes, parts.bin_rows, num_binned);
 }
 
-SourceCopy::SourceCopy(std::vector<int32_t> often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows,
+SourceCopy::SourceCopy(const std::vector<int32_t>& often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows,
                        int64_t num_binned)
     : num_sources_(num_sources), row_bytes_(row_bytes), bin_rows_(bin_rows), has_bins_(num_binned > 0),
       places_(static_cast<size_t>(num_sources)), is_often_(static_cast<size_t>(num_sources + 63) / 64),
-      is_in_bin_(is_often_.size()), rows_(std::move(often)) {
+      is_in_bin_(is_often_.size()), rows_(often.begin(), often.end()) {
   rows_.reserve(rows_.size() + static_cast<size_t>(num_binned));
   for (size_t i = 0; i < rows_.size(); ++i) {
     places_[static_cast<size_t>(rows_[i])] = static_cast<int32_t>(i);
@@ -130,7 +130,7 @@ void SourceCopy::finish() {
   std::vector<int32_t> next(static_cast<size_t>(num_sources_) + 1);
   for (size_t line = 0; line < num_lines; ++line) ++next[static_cast<size_t>(rows_[line * per_line]) + 1];
   std::partial_sum(next.begin(), next.end(), next.begin());
-  std::vector<int32_t> rows(rows_.size());
+  LargeVector<int32_t> rows(rows_.size());
   lines_.resize(num_lines);
   for (size_t line = 0; line < num_lines; ++line) {
     const auto from = rows_.begin() + static_cast<int64_t>(line * per_line);

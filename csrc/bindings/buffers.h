@@ -6,13 +6,10 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
-#include <new>
 #include <utility>
 #include <vector>
 
-#if defined(__linux__)
-#include <sys/mman.h>
-#endif
+#include "smoothbit/huge_pages.h"
 
 namespace smoothbit {
 
@@ -59,16 +56,9 @@ class BufferPool {
   }
 
  private:
-  // On huge pages, where the system has them: what is gathered at random would miss small ones more often than the caches.
   static Buffer make(int64_t num_bytes) {
-    constexpr size_t kHugePage = size_t{1} << 21;
-    const size_t size = (static_cast<size_t>(num_bytes) + kHugePage - 1) / kHugePage * kHugePage;
-    uint8_t* memory = static_cast<uint8_t*>(std::aligned_alloc(kHugePage, size));
-    if (!memory) throw std::bad_alloc();
-#if defined(MADV_HUGEPAGE)
-    madvise(memory, size, MADV_HUGEPAGE);
-#endif
-    return {std::unique_ptr<uint8_t[], Free>(memory), static_cast<int64_t>(size)};
+    uint8_t* memory = static_cast<uint8_t*>(allocate_large(static_cast<size_t>(num_bytes)));
+    return {std::unique_ptr<uint8_t[], Free>(memory), num_bytes};
   }
   void give_back(Buffer buffer) {
     const std::lock_guard<std::mutex> lock(mutex_);

@@ -11,8 +11,8 @@
 
 #include <cstdint>
 #include <memory>
-#include <vector>
 
+#include "smoothbit/huge_pages.h"
 #include "smoothbit/source_copy.h"
 
 namespace smoothbit {
@@ -47,9 +47,9 @@ class OwnedSchedule {
 
  private:
   const int64_t* given_indptr_;
-  std::vector<int64_t> indptr_;
-  std::vector<uint32_t> offsets_;
-  std::vector<int32_t> rows_;  // empty: those of the matrix
+  LargeVector<int64_t> indptr_;
+  LargeVector<uint32_t> offsets_;
+  LargeVector<int32_t> rows_;  // empty: those of the matrix
   std::unique_ptr<SourceCopy> copy_;
   int64_t block_rows_;
 };

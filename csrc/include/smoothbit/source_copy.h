@@ -21,6 +21,8 @@
 #include <emmintrin.h>
 #endif
 
+#include "smoothbit/huge_pages.h"
+
 namespace smoothbit {
 
 // Lines of a copy: line lines[i] of `out` holds the 64 / row_bytes rows of `source` from rows[64 / row_bytes * i] on.
@@ -51,7 +53,7 @@ class SourceCopy {
                                                 int64_t num_sources, int64_t row_bytes, const Parts& parts);
 
   // A copy of the sources `often`, and of about `num_binned` rows of bins; without bins if it is 0.
-  SourceCopy(std::vector<int32_t> often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows, int64_t num_binned);
+  SourceCopy(const std::vector<int32_t>& often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows, int64_t num_binned);
 
   int64_t bin_rows() const { return bin_rows_; }
 
@@ -75,10 +77,10 @@ class SourceCopy {
 
   int64_t num_sources_, row_bytes_, bin_rows_;
   bool has_bins_;
-  std::vector<int32_t> places_;                 // of the sources; until finish()
+  LargeVector<int32_t> places_;                 // of the sources; until finish()
   std::vector<uint64_t> is_often_, is_in_bin_;  // a bit for each source; until finish()
-  std::vector<int32_t> rows_;                   // sources, by place until finish()
-  std::vector<int32_t> lines_;
+  LargeVector<int32_t> rows_;                   // sources, by place until finish()
+  LargeVector<int32_t> lines_;
 };
 
 // Entries of a source, and bins that have any.

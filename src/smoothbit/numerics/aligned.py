@@ -14,18 +14,27 @@ from numpy.typing import DTypeLike
 from smoothbit.typing import AnyArray
 
 CACHE_LINE_BYTES = 64
+HUGE_PAGE_BYTES = 1 << 21
+
+_ASKED_FOR_HUGE_PAGES = 1 << 22
+"""From this size on NumPy asks for huge pages, which a system gives where they begin."""
 
 
 def aligned_empty(shape: tuple[int, ...], dtype: DTypeLike) -> Any:
-    """Return a C-contiguous array that starts on a cache line, its elements undefined.
+    """Return a C-contiguous array that starts on a cache line, a large one on a huge page, its elements undefined.
 
     Args:
         shape: Shape of the array.
         dtype: Its dtype.
     """
     num_bytes = int(np.prod(shape, dtype=np.int64)) * np.dtype(dtype).itemsize
-    buffer = np.empty(num_bytes + CACHE_LINE_BYTES, dtype=np.uint8)
-    start = -buffer.ctypes.data % CACHE_LINE_BYTES
+    alignment = CACHE_LINE_BYTES
+    size = num_bytes + alignment
+    if 2 * num_bytes >= HUGE_PAGE_BYTES:
+        alignment = HUGE_PAGE_BYTES
+        size = max(num_bytes + alignment, _ASKED_FOR_HUGE_PAGES)  # what nobody touches costs no memory
+    buffer = np.empty(size, dtype=np.uint8)
+    start = -buffer.ctypes.data % alignment
     return buffer[start : start + num_bytes].view(dtype).reshape(shape)
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from smoothbit.numerics.aligned import CACHE_LINE_BYTES, aligned_copy, aligned_empty
+from smoothbit.numerics.aligned import CACHE_LINE_BYTES, HUGE_PAGE_BYTES, aligned_copy, aligned_empty
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.float32])
@@ -24,3 +24,10 @@ def test_a_copy_holds_the_same_values():
     copy = aligned_copy(values)
     np.testing.assert_array_equal(copy, values)
     assert copy.ctypes.data % CACHE_LINE_BYTES == 0
+
+
+def test_large_arrays_start_on_a_huge_page():
+    array = aligned_empty((HUGE_PAGE_BYTES // 2,), np.uint8)
+    assert array.ctypes.data % HUGE_PAGE_BYTES == 0
+    array[:] = 1
+    assert array.sum(dtype=np.int64) == array.size
