@@ -35,6 +35,13 @@ SMOOTHBIT_INLINE void prefetch_row(const void* row) {
   for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(static_cast<const char*>(row) + i, 0, 2);
 }
 
+// Asks for a line of entries that are read after these: their stream crosses a small page every thousand of them, where the
+// hardware stops to look ahead, and is evicted by what they gather.
+template <class Entry>
+SMOOTHBIT_INLINE void prefetch_entries(const Entry* entries) {
+  prefetch_row(entries + 1024);
+}
+
 // Asks for a line that is written soon. Asked for to be read, one that another thread wrote last stays shared, and its
 // store waits (two threads, rows in a schedule's sequence: 4.3 to 3.5 ms).
 SMOOTHBIT_INLINE void prefetch_to_write(const void* line) { __builtin_prefetch(line, 1, 2); }

@@ -27,7 +27,7 @@ struct Group {
     lengths = _mm512_sub_epi64(ends, starts);
   }
   SMOOTHBIT_INLINE __m512i x(int64_t i) const {
-    for (int p = 0; p < kParts; ++p) rows.prefetch(begin[0] + i * kParts + p);
+    rows.prefetch_parts(begin[0] + i * kParts);
     const __m512i all = join_rows<kParts>([&](int p) { return rows.at(begin[p] + i); });
     return _mm512_maskz_mov_epi64(_mm512_cmpgt_epi64_mask(lengths, _mm512_set1_epi64(i)), all);
   }

@@ -88,6 +88,11 @@ struct SourceRows {
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kEntriesAhead<kBytes>));
   }
+  // Of kParts entries, and the stream that they are of.
+  SMOOTHBIT_INLINE void prefetch_parts(int64_t entry) const {
+    if constexpr (kHasPrefetch) prefetch_entries(entries + entry);
+    for (int p = 0; p < kParts; ++p) prefetch(entry + p);
+  }
 };
 
 // What one register gathers, as planes_avx512.h wants it.
@@ -100,7 +105,7 @@ struct OneRow {
   OneRow(const Rows& rows, int64_t begin, int64_t end)
       : rows(rows), begin(begin), end(end), count((end - begin + kParts - 1) / kParts) {}
   SMOOTHBIT_INLINE __m512i part(int64_t entry) const {
-    for (int p = 0; p < kParts; ++p) rows.prefetch(entry + p);
+    rows.prefetch_parts(entry);
     return join_rows<kParts>([&](int p) { return rows.at(entry + p); });
   }
   SMOOTHBIT_INLINE __m512i x(int64_t i) const { return part(begin + (i - 1) * kParts); }
@@ -118,7 +123,7 @@ struct Neighbours {
   Rows rows;
   int64_t begin, count;
   SMOOTHBIT_INLINE __m512i x(int64_t i) const {
-    for (int p = 0; p < kParts; ++p) rows.prefetch(begin + i * kParts + p);
+    rows.prefetch_parts(begin + i * kParts);
     return join_rows<kParts>([&](int p) { return rows.at(begin + p * count + i); });
   }
   SMOOTHBIT_INLINE __m512i first() const { return x(0); }
