@@ -1,5 +1,5 @@
-// Memory of large arrays, on huge pages where the system has them: what is gathered at random, or streams beside it, would miss
-// the small pages of an address more often than the caches.
+// Memory of large arrays, on huge pages where the system has them. Gathering at random misses the few small pages whose
+// addresses a core knows more often than its caches, and streams beside it wait at the end of each.
 #pragma once
 
 #include <cstddef>
@@ -13,7 +13,7 @@
 
 namespace smoothbit {
 
-// For std::free. The rest of the last page costs memory, so that arrays of less than half a page have small ones. Throws
+// For std::free. Arrays of less than half a huge page have small ones, as the rest of the last page costs memory. Throws
 // std::bad_alloc.
 inline void* allocate_large(std::size_t num_bytes) {
   constexpr std::size_t kHugePage = std::size_t{1} << 21, kLine = 64;
