@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 
 from smoothbit.bench import BenchRequest, run_suite
@@ -58,21 +58,24 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=BenchRequest.budget_s, help="time for each measured side")
     arguments = parser.parse_args()
-    names = arguments.names or list(SETTINGS)
-    if len(names) > 1:
-        options = [option for option in sys.argv[1:] if option not in names]
-        for name in names:
-            subprocess.run([sys.executable, __file__, *options, name], check=True)
-        return
-    request = replace(
-        SETTINGS[names[0]],
-        data_root=arguments.data_root,
-        num_threads=arguments.threads,
-        budget_s=arguments.seconds,
-    )
+    for name in arguments.names or SETTINGS:
+        request = replace(
+            SETTINGS[name],
+            data_root=arguments.data_root,
+            num_threads=arguments.threads,
+            budget_s=arguments.seconds,
+        )
+        process = get_context("spawn").Process(target=measure, args=(name, request))
+        process.start()
+        process.join()
+        if process.exitcode:
+            sys.exit(f"{name} ended with exit code {process.exitcode}")
+
+
+def measure(name: str, request: BenchRequest) -> None:
     record = run_suite(request)
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{names[0]}-{record.rows[0].isa}-{arguments.threads}t.json"
+    path = RESULTS / f"{name}-{record.rows[0].isa}-{request.num_threads}t.json"
     path.write_text(json.dumps(record.to_json(), indent=1) + "\n")
     print(f"{path.name}: {record.seconds:.0f} s")
     for row in record.rows:
