@@ -279,9 +279,12 @@ template <int kBits>
 Segment<kBits> make_segment(int64_t byte, int64_t used, int64_t stride) {
   constexpr int kMaxBlocks = Width<kBits>::kMaxBlocks;
   const int64_t rest = used - byte, readable = stride - byte;
-  // A block may cover bytes after the last code, as long as they belong to the row.
-  const int64_t blocks = std::min<int64_t>(kMaxBlocks, std::min((rest + 15) / 32, readable / 32));
+  // A block may cover bytes after the last code, as long as they belong to the row. Beside another one it takes less than
+  // entries that are gone through again.
+  const int64_t wanted = rest > 32 ? (rest + 31) / 32 : (rest + 15) / 32;
+  const int64_t blocks = std::min<int64_t>(kMaxBlocks, std::min(wanted, readable / 32));
   if (kMaxBlocks >= 4 && blocks >= 4) return {gather_blocks<kBits, kMaxBlocks >= 4 ? 4 : 1>, byte, 128, readable};
+  if (kMaxBlocks >= 4 && blocks == 3) return {gather_blocks<kBits, kMaxBlocks >= 4 ? 3 : 1>, byte, 96, readable};
   if (kMaxBlocks >= 2 && blocks >= 2) return {gather_blocks<kBits, kMaxBlocks >= 2 ? 2 : 1>, byte, 64, readable};
   if (blocks >= 1) return {gather_blocks<kBits, 1>, byte, 32, readable};
   if (rest > 8 && readable >= 16) return {gather_halves<kBits, true>, byte, 16, readable};
