@@ -13,6 +13,14 @@ SMOOTHBIT_BEGIN_AVX512
 namespace smoothbit {
 namespace {
 
+// Calls operation(0) .. operation(kCount - 1). Not a loop: gcc 12 unrolls one after it has looked for arrays that can be
+// registers, and each condition between two loops then stores all vectors and loads them again.
+template <int kCount, int v = 0, class Operation>
+SMOOTHBIT_INLINE void each_avx512(const Operation& operation) {
+  operation(v);
+  if constexpr (v + 1 < kCount) each_avx512<kCount, v + 1>(operation);
+}
+
 // Constants of a call whose term, if any, and output have kBits. They stay in memory, beside each other.
 template <int kBits>
 class SimpleLawAvx512 {
@@ -67,9 +75,7 @@ class SimpleLawAvx512 {
   // other, they wait for themselves. Of each lane of `term_codes` the lowest kBits count.
   template <bool kHasTerm, int kCount>
   SMOOTHBIT_INLINE void outputs(const Row& r, const __m512i* sums_i32x16, const __m512i* term_codes, __m512* y) const {
-    const auto each = [](const auto& operation) {
-      for (int v = 0; v < kCount; ++v) operation(v);
-    };
+    const auto each = [](const auto& operation) { each_avx512<kCount>(operation); };
     each([&](int v) { y[v] = _mm512_mul_ps(_mm512_cvtepi32_ps(sums_i32x16[v]), col_scale_); });
     if (has_row_term_) each([&](int v) { y[v] = _mm512_add_ps(y[v], r.row_term); });
     if (has_row_scale_) each([&](int v) { y[v] = _mm512_mul_ps(y[v], r.row_scale); });
@@ -94,9 +100,13 @@ class SimpleLawAvx512 {
     quantize<kCount, kIsClipped>(y, codes);
   }
 
-  // The same, not clipped below, of float32 values of a term and the factor of their row, without a sum.
-  SMOOTHBIT_INLINE __m512i code_of_values(__m512 values, __m512 row_scale) const {
-    __m512 y = _mm512_mul_ps(_mm512_mul_ps(values, step_), row_scale);
+  // Whether float32 values of a term have no factor but 1.
+  bool has_unit_term() const { return !term_scales_ && _mm512_cmp_ps_mask(step_, _mm512_set1_ps(1.0f), _CMP_NEQ_UQ) == 0; }
+
+  // The same, not clipped below, of float32 values of a term without a sum; kIsUnit: has_unit_term().
+  template <bool kIsUnit>
+  SMOOTHBIT_INLINE __m512i code_of_values(__m512 y, __m512 row_scale) const {
+    if constexpr (!kIsUnit) y = _mm512_mul_ps(_mm512_mul_ps(y, step_), row_scale);
     if (has_relu_) y = _mm512_max_ps(y, _mm512_setzero_ps());
     __m512i code;
     quantize<1, false>(&y, &code);
@@ -106,12 +116,13 @@ class SimpleLawAvx512 {
  private:
   template <int kCount, bool kIsClipped>
   SMOOTHBIT_INLINE void quantize(__m512* y, __m512i* codes) const {
-    for (int v = 0; v < kCount; ++v) y[v] = _mm512_mul_ps(y[v], inv_scale_);
-    for (int v = 0; has_phase_ && v < kCount; ++v) y[v] = _mm512_add_ps(y[v], phase_);
+    const auto each = [](const auto& operation) { each_avx512<kCount>(operation); };
+    each([&](int v) { y[v] = _mm512_mul_ps(y[v], inv_scale_); });
+    if (has_phase_) each([&](int v) { y[v] = _mm512_add_ps(y[v], phase_); });
     // In this order of operands the minimum keeps NaN, which is converted to the least integer, as what is below all
     // integers is: code 0.
-    for (int v = 0; v < kCount; ++v) codes[v] = _mm512_cvtps_epi32(_mm512_min_ps(high_, y[v]));
-    for (int v = 0; kIsClipped && v < kCount; ++v) codes[v] = _mm512_max_epi32(codes[v], low_);
+    each([&](int v) { codes[v] = _mm512_cvtps_epi32(_mm512_min_ps(high_, y[v])); });
+    if (kIsClipped) each([&](int v) { codes[v] = _mm512_max_epi32(codes[v], low_); });
   }
   static __m512 first(const Epilogue& e, const float* values, float other) {
     return _mm512_set1_ps(values && e.num_channels > 0 ? values[0] : other);

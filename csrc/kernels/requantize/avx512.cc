@@ -17,10 +17,9 @@ bool quantizes_floats(const RequantizeArgs& args) {
   return is_term_alone && e.is_uniform && e.num_channels >= 64 && is_plain_law(e.output);
 }
 
-template <int kBits>
-void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+template <int kBits, bool kIsUnit>
+void quantize_rows(const RequantizeArgs& args, const SimpleLawAvx512<kBits>& law, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
-  const SimpleLawAvx512<kBits> law(e);
   const Term& term = e.terms[0];
   const __m512i zero_point = _mm512_set1_epi16(static_cast<int16_t>(e.output.zero_point[0]));
   for (int64_t row = row_begin; row < row_end; ++row) {
@@ -30,12 +29,20 @@ void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_
     int64_t c = 0;
     for (; c + 64 <= e.num_channels; c += 64, out += 8 * kBits) {
       __m512i codes[4];
-      for (int v = 0; v < 4; ++v) codes[v] = law.code_of_values(_mm512_loadu_ps(values + c + 16 * v), scale);
+      for (int v = 0; v < 4; ++v)
+        codes[v] = law.template code_of_values<kIsUnit>(_mm512_loadu_ps(values + c + 16 * v), scale);
       store_packed_avx512<kBits>(out, pack_bytes_avx512<kBits>(join_codes_avx512(codes, zero_point)));
     }
     if (c < e.num_channels) finish_row_avx512(e, row, c, e.num_channels - c, args.sums, 0.0f);
     clear_row_padding_serial(e, row);
   }
+}
+
+template <int kBits>
+void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+  const SimpleLawAvx512<kBits> law(args.epilogue);
+  if (law.has_unit_term()) quantize_rows<kBits, true>(args, law, row_begin, row_end);
+  else quantize_rows<kBits, false>(args, law, row_begin, row_end);
 }
 
 }  // namespace
