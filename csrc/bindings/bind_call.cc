@@ -13,7 +13,13 @@ namespace {
 class Program {
  public:
   explicit Program(nb::list calls) : owner_(calls) {
-    for (nb::handle call : calls) calls_.push_back(nb::cast<const Call*>(call));
+    for (nb::handle handle : calls) {
+      const Call* call = nb::cast<const Call*>(handle);
+      if (!steps_.empty() && !steps_.back().before && call->is_fed_by(*steps_.back().call))
+        steps_.back() = {call, steps_.back().call};
+      else
+        steps_.push_back({call, nullptr});
+    }
   }
   // Returns false when the time was over before the last call began. Ctrl-C ends a program between two calls.
   bool run(std::optional<double> timeout_s) const {
@@ -21,7 +27,7 @@ class Program {
     const Clock::time_point start = Clock::now();
     Clock::time_point checked = start;
     nb::gil_scoped_release release;
-    for (const Call* call : calls_) {
+    for (const Step& step : steps_) {
       const Clock::time_point now = Clock::now();
       if (timeout_s && std::chrono::duration<double>(now - start).count() >= *timeout_s) return false;
       if (now - checked >= kSignalInterval) {
@@ -29,7 +35,8 @@ class Program {
         if (PyErr_CheckSignals()) throw nb::python_error();
         checked = now;
       }
-      call->run();
+      if (step.before) step.call->run_after(*step.before);
+      else step.call->run();
     }
     return true;
   }
@@ -37,8 +44,13 @@ class Program {
  private:
   static constexpr std::chrono::milliseconds kSignalInterval{50};
 
+  struct Step {
+    const Call* call;
+    const Call* before;  // what is run with it, or null
+  };
+
   nb::list owner_;  // keeps the calls alive
-  std::vector<const Call*> calls_;
+  std::vector<Step> steps_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // gemm: owns the memory the kernels work in, which they do not allocate.
 #include <atomic>
+#include <functional>
 #include <memory>
 
 #include "bind.h"
@@ -76,12 +77,34 @@ class GemmCall : public Call {
 
   // The working memory of a small product is kept for the next run, with what does not change between runs. A run
   // that finds it taken, by another thread, has its own.
-  void run() const override {
+  void run() const override { multiply({}, nullptr); }
+
+  // Not if this call writes over what `before` reads.
+  bool is_fed_by(const Call& before) const override {
+    const GemmMaker maker = before.maker_of(args_.source, args_.num_rows);
+    const Epilogue& e = args_.epilogue;
+    const std::less_equal<const uint8_t*> is_before;
+    const auto* out = static_cast<const uint8_t*>(e.out);
+    const int64_t out_stride = e.out_stride * (e.output.num_bits ? 1 : static_cast<int64_t>(sizeof(float)));
+    return maker.make && (is_before(out + args_.num_rows * out_stride, maker.reads) ||
+                          is_before(maker.reads + args_.num_rows * maker.reads_stride, out));
+  }
+  void run_after(const Call& before) const override {
+    multiply(before.maker_of(args_.source, args_.num_rows), &before);
+  }
+
+  ~GemmCall() override { delete kept_.load(); }
+
+ private:
+  // `maker` is that of the source, which `before` makes if the kernel does not; or both are empty.
+  void multiply(const GemmMaker& maker, const Call* before) const {
     const KernelTable& kernels = current_kernels();
     const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
     GemmArgs args = args_;
     args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
     args.has_vbmi = kernels.isa == Isa::avx512 && cpu_has_vbmi();
+    if (gemm_makes_source(args)) args.maker = maker;
+    else if (before) before->run();
     const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
     const int64_t panel_bytes = gemm_panel_bytes(args), scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
     const int64_t row_sum_bytes = has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0;
@@ -100,9 +123,6 @@ class GemmCall : public Call {
     delete kept_.exchange(memory.release());
   }
 
-  ~GemmCall() override { delete kept_.load(); }
-
- private:
   Matrix<uint8_t> source_, weight_;
   BoundEpilogue epilogue_;
   int num_threads_;

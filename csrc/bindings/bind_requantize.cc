@@ -26,6 +26,14 @@ class RequantizeCall : public Call {
     run_rows(current_kernels().requantize, args_, static_cast<const int64_t*>(nullptr), args_.num_rows, num_threads_);
   }
 
+  GemmMaker maker_of(const void* matrix, int64_t num_rows) const override {
+    const Epilogue& e = args_.epilogue;
+    if (e.out != matrix || args_.num_rows != num_rows || args_.sums || e.num_terms != 1 || e.terms[0].num_bits != 32)
+      return {};
+    return {current_kernels().requantize, &args_, static_cast<const uint8_t*>(e.terms[0].data),
+            e.terms[0].stride * static_cast<int64_t>(sizeof(float))};
+  }
+
  private:
   std::optional<Matrix<int32_t>> sums_;
   BoundEpilogue epilogue_;

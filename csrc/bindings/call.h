@@ -2,6 +2,7 @@
 #pragma once
 
 #include "arrays.h"
+#include "smoothbit/gemm.h"
 
 namespace smoothbit {
 
@@ -16,6 +17,16 @@ class Call {
 
   // Called without the GIL.
   virtual void run() const = 0;
+
+  // Whether run_after(before) may take less time than both calls, as this one reads the rows that `before` makes.
+  virtual bool is_fed_by(const Call&) const { return false; }
+  // Does what `before` does, and what this call does with it.
+  virtual void run_after(const Call& before) const {
+    before.run();
+    run();
+  }
+  // What makes the rows of a matrix of `num_rows`, one from one, if this call does that and no more.
+  virtual GemmMaker maker_of(const void* /*matrix*/, int64_t /*num_rows*/) const { return {}; }
 };
 
 }  // namespace smoothbit

@@ -297,9 +297,28 @@ void compare_gemm(Random& random, const char* family, const Case& c, const GemmS
   args.weight_bits = weight_bits;
   args.num_rows = num_rows;
   args.depth = depth;
-  const auto run = [&](const KernelTable& kernels, const Epilogue& epilogue, bool has_extensions) {
+  // What makes the source: copies its rows, one from one.
+  OutputBuffer made(num_rows * stride);
+  RequantizeArgs maker;
+  maker.epilogue.out = made.data();
+  maker.epilogue.out_stride = stride;
+  maker.epilogue.terms[0].data = source.data();
+  const RequantizeKernel make = [](const RequantizeArgs& m, int64_t begin, int64_t end) {
+    const int64_t first = begin * m.epilogue.out_stride, bytes = (end - begin) * m.epilogue.out_stride;
+    std::memcpy(static_cast<uint8_t*>(m.epilogue.out) + first, static_cast<const uint8_t*>(m.epilogue.terms[0].data) + first,
+                static_cast<size_t>(bytes));
+  };
+  const auto run = [&](const KernelTable& kernels, const Epilogue& epilogue, bool has_extensions, bool is_made = false) {
     args.has_vnni = has_extensions && cpu_has_vnni();
     args.has_vbmi = has_extensions && cpu_has_vbmi();
+    args.source = source.data();
+    args.maker = {};
+    if (is_made && kernels.isa == Isa::avx512 && gemm_makes_source(args)) {
+      made.reset();
+      args.source = made.data();
+      // A piece is one block, or all there is.
+      args.maker = {make, &maker, source.data(), num_rows % 2 ? 1 << 16 : stride};
+    }
     args.epilogue = epilogue;
     const int64_t scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
     AlignedMemory panel(gemm_panel_bytes(args)), scratch(kNumParts * scratch_bytes), row_sums(args.num_rows * 4);
@@ -315,13 +334,18 @@ void compare_gemm(Random& random, const char* family, const Case& c, const GemmS
   compare(family, c, what, [&](const KernelTable& kernels, const Epilogue& epilogue) {
     run(kernels, epilogue, kernels.isa == Isa::avx512);
   });
-  if (!isa_available(Isa::avx512) || !is_full) return;
+  if (!isa_available(Isa::avx512)) return;
+  if (bits == 2 && weight_bits == 2)
+    compare(family, c, what + " made", [&](const KernelTable& kernels, const Epilogue& epilogue) {
+      run(kernels, epilogue, kernels.isa == Isa::avx512, true);
+    });
+  if (!is_full) return;
   compare(family, c, what + " without VNNI and VBMI",
           [&](const KernelTable& kernels, const Epilogue& epilogue) { run(kernels, epilogue, false); });
 }
 
 void test_gemm(Random& random, int bits, int weight_bits, int depth, int length, bool is_full, int variant) {
-  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 53 : 7;
+  const int64_t num_rows = is_full ? 6 : variant % 5 == 0 ? 76 + variant % 2 : 7;
   EpilogueCase c(random, num_rows, length, variant);
   if (variant % 2) c.drop_row_term();  // the kernel computes it
   compare_gemm(random, "gemm", c, {bits, weight_bits, depth, length, num_rows, variant % 3, is_full});

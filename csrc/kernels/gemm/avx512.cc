@@ -222,8 +222,42 @@ SMOOTHBIT_BEGIN_AVX512_VBMI
 namespace smoothbit {
 namespace {
 
+// The source of a part of the rows, if it has to be made: in pieces of which two fit the second-level cache. What the next
+// piece is made of is asked for while this one is multiplied, as lookups leave the memory idle.
+class MadeSource {
+ public:
+  MadeSource(const GemmArgs& args, int64_t begin, int64_t end) : maker_(args.maker), made_(begin), end_(end) {
+    if (!maker_.make) return;
+    const int64_t rows = kPieceBytes / std::max<int64_t>(maker_.reads_stride, 1);
+    piece_rows_ = std::max(rows / kGemmRowBlock, int64_t{1}) * kGemmRowBlock;
+  }
+  // Makes what comes before row `end`, and the rest of its piece.
+  void make(int64_t end) {
+    if (!maker_.make) return;
+    while (made_ < end) {
+      const int64_t next = std::min(made_ + piece_rows_, end_);
+      maker_.make(*maker_.args, made_, next);
+      made_ = next;
+    }
+  }
+  // What row .. row + count - 1 of the next piece are made of, counted from this one's.
+  LinesAhead ahead(int64_t row, int64_t count) const {
+    if (!maker_.make) return {};
+    row += piece_rows_;
+    return {maker_.reads + std::min(row, end_) * maker_.reads_stride,
+            maker_.reads + std::min(row + count, end_) * maker_.reads_stride};
+  }
+
+ private:
+  static constexpr int64_t kPieceBytes = 1 << 17;
+  const GemmMaker maker_;
+  int64_t made_, end_, piece_rows_ = 0;
+};
+
+// Rows [row, row + num_rows), of which `codes` are the sextets.
 template <int kBits>
-void multiply_sextet_block(const GemmArgs& args, const uint8_t* codes, int64_t num_rows, bool is_narrow, int32_t* sums) {
+void multiply_sextet_block(const GemmArgs& args, const MadeSource& source, int64_t row, int64_t num_rows,
+                           const uint8_t* codes, bool is_narrow, int32_t* sums) {
   constexpr int64_t kWide = GemmFieldProducts<kBits, 6>::kWideSteps;
   const int64_t num_steps = gemm_num_steps(args), num_groups = gemm_num_groups(args);
   const int64_t sums_stride = gemm_sums_stride(args), codes_stride = gemm_codes_stride(args);
@@ -231,16 +265,18 @@ void multiply_sextet_block(const GemmArgs& args, const uint8_t* codes, int64_t n
     const uint8_t* panel = args.panel + group * num_steps * kGemmPiece;
     for (int64_t r = 0; r < num_rows; r += kSextetRows) {
       int32_t* row_of_sums = sums + r * sums_stride;
+      const LinesAhead ahead = group == 0 ? source.ahead(row + r, kSextetRows) : LinesAhead();
       if (is_narrow) {
         multiply_sextets<kBits>(codes + r * codes_stride, codes_stride, panel, num_steps,
-                                reinterpret_cast<uint8_t*>(row_of_sums + group * 32), sums_stride * 4);
+                                reinterpret_cast<uint8_t*>(row_of_sums + group * 32), sums_stride * 4, ahead);
         continue;
       }
       int64_t step = 0;
       do {
         SextetSums rows[kSextetRows];
         multiply_sextets<kBits>(codes + r * codes_stride + step, codes_stride, panel + step * kGemmPiece,
-                                std::min(kWide, num_steps - step), reinterpret_cast<uint8_t*>(rows), sizeof *rows);
+                                std::min(kWide, num_steps - step), reinterpret_cast<uint8_t*>(rows), sizeof *rows,
+                                step == 0 ? ahead : LinesAhead());
         for (int i = 0; i < kSextetRows; ++i)
           store_wide_sextets(rows[i], step == 0, row_of_sums + i * sums_stride + group * 64);
         step += kWide;
@@ -307,16 +343,18 @@ void multiply_sextet_rows(const GemmArgs& args, void* scratch, int64_t row_begin
   GemmRowSums row_sums[kGemmRowBlock] = {};
   int32_t* sums = static_cast<int32_t*>(scratch);
   uint8_t* codes = reinterpret_cast<uint8_t*>(sums + kGemmRowBlock * gemm_sums_stride(args));
+  MadeSource source(args, row_begin, row_end);
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
+    source.make(row + num_rows);
     rows.unpack(args.source + row * args.source_stride, args.source_stride, num_rows, codes, codes_stride,
                 has_row_sums ? row_sums : nullptr);
     // Rows up to the last one of a call: their sums are not used, but their codes are places in tables.
     const int64_t end = (num_rows + kSextetRows - 1) / kSextetRows * kSextetRows;
     std::memset(codes + num_rows * codes_stride, 0, static_cast<size_t>((end - num_rows) * codes_stride));
     block.begin(num_rows, row_sums);
-    if (args.source_bits == 2) multiply_sextet_block<2>(args, codes, num_rows, Block::kIsNarrow, sums);
-    else multiply_sextet_block<1>(args, codes, num_rows, Block::kIsNarrow, sums);
+    if (args.source_bits == 2) multiply_sextet_block<2>(args, source, row, num_rows, codes, Block::kIsNarrow, sums);
+    else multiply_sextet_block<1>(args, source, row, num_rows, codes, Block::kIsNarrow, sums);
     block.finish(row, num_rows, sums, row_sums);
   }
 }

@@ -14,6 +14,7 @@
 
 #include "../bytes.h"
 #include "../epilogue/avx512_intrinsics.h"
+#include "../prefetch.h"
 #include "lookup.h"
 #include "unpack.h"
 
@@ -50,11 +51,22 @@ SMOOTHBIT_INLINE void store_sextets(const SextetSums& sums, void* to) {
   _mm512_store_si512(at + 1, sums.odd);
 }
 
+// Lines that are read soon. Two are asked for at each step: of eight rows of floats there are 1.5 for a step of 2 bits.
+struct LinesAhead {
+  const uint8_t *next = nullptr, *end = nullptr;
+  SMOOTHBIT_INLINE void prefetch() {
+    if (next >= end) return;
+    prefetch_row<128>(next);
+    next += 128;
+  }
+};
+
 // Eight rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits. Rows of sums, 64
 // channels each, begin `sums_stride` bytes apart.
 template <int kBits>
 __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel,
-                                                int64_t num_steps, uint8_t* sums, int64_t sums_stride) {
+                                                int64_t num_steps, uint8_t* sums, int64_t sums_stride,
+                                                LinesAhead ahead) {
   alignas(64) static constexpr GemmFieldProducts<kBits, 6> kTable;
   const uint8_t* products = kTable.product;
   const __m512i zero = _mm512_setzero_si512();
@@ -63,6 +75,7 @@ __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t co
     U8x64 row_0{}, row_1{}, row_2{}, row_3{}, row_4{}, row_5{}, row_6{}, row_7{};
     const uint8_t* end = codes + std::min<int64_t>(kTable.kNarrowSteps, left);
     do {
+      ahead.prefetch();
       const __m512i weights = _mm512_loadu_si512(panel);
       add_sextet(row_0, products, codes[0 * codes_stride], weights);
       add_sextet(row_1, products, codes[1 * codes_stride], weights);

@@ -14,7 +14,9 @@ import pytest
 from smoothbit import kernels
 from smoothbit.errors import ArgumentError, TimeLimitError
 from smoothbit.kernels import PythonCall, isa, perform, recording, time_limit
+from smoothbit.numerics.affine import per_tensor_law
 from smoothbit.numerics.csr import CSR, csr_from_coo
+from smoothbit.numerics.packing import pack
 
 OUT = np.zeros((1, 1), np.float32)
 SLEEP = PythonCall(lambda: time.sleep(0.05))
@@ -36,6 +38,36 @@ def _long_program(num_threads: int, finished: list[bool]) -> Callable[[], None]:
     program = recorder.program()
     assert program is not None
     return program
+
+
+@pytest.mark.parametrize("num_threads", [1, 3])
+@pytest.mark.parametrize("is_in_place", [False, True])
+@pytest.mark.parametrize(("num_bits", "num_rows"), [(1, 7), (2, 500), (2, 1000), (4, 50)])
+def test_product_of_codes_that_the_call_before_makes(
+    num_bits: int, num_rows: int, is_in_place: bool, num_threads: int
+) -> None:
+    width = 128
+    rng = np.random.default_rng(num_rows)
+    given = rng.standard_normal((num_rows, width), dtype=np.float32)
+    weight = pack(rng.integers(0, 1 << num_bits, (width, width)).astype(np.uint8), num_bits)
+    ones = np.ones(width, np.float32)
+    values = given.copy()
+    codes = np.zeros((num_rows, width * num_bits // 8), np.uint8)
+    out = values if is_in_place else np.zeros_like(values)
+    law = per_tensor_law(num_bits, 0.7, 0)
+    to_codes = kernels.Epilogue(width, terms=(kernels.Term(values, 32, ones, None),), output=law)
+    to_values = kernels.Epilogue(width, col_scale=ones)
+    with recording() as recorder:
+        kernels.requantize(None, num_rows, to_codes, out=codes, num_threads=num_threads)
+        kernels.gemm(codes, num_bits, width, weight, num_bits, to_values, out=out, num_threads=num_threads)
+    want, want_codes = out.copy(), codes.copy()
+    out[:], codes[:] = 0, 0
+    values[:] = given
+    program = recorder.program()
+    assert program is not None
+    program()
+    np.testing.assert_array_equal(codes, want_codes)
+    np.testing.assert_array_equal(out, want)
 
 
 def test_no_call_begins_when_the_time_is_over() -> None:
