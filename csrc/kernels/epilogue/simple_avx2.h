@@ -10,11 +10,18 @@
 namespace smoothbit {
 namespace {
 
+// As each_avx512 (simple_avx512.h).
+template <int kCount, int v = 0, class Operation>
+SMOOTHBIT_INLINE void each_avx2(const Operation& operation) {
+  operation(v);
+  if constexpr (v + 1 < kCount) each_avx2<kCount, v + 1>(operation);
+}
+
 SMOOTHBIT_INLINE __m256 first_or_zero(const float* values) { return _mm256_set1_ps(values ? values[0] : 0.0f); }
 
 // Constants of one row.
 struct SimpleRowAvx2 {
-  __m256 col_scale, row_scale, row_term, col_bias, step, offset, term_row_scale, inv_scale, phase, low, high;
+  __m256 col_scale, row_scale, row_term, col_bias, step, offset, term_row_scale, inv_scale, phase, high;
   __m256i zero_point;
   bool has_row_scale, has_row_term, has_bias, has_term_row_scale, has_relu, has_phase;
 
@@ -36,28 +43,31 @@ struct SimpleRowAvx2 {
     inv_scale = first_or_zero(law.inv_scale);
     phase = first_or_zero(law.phase);
     has_phase = !law.phase_is_zero;
-    low = _mm256_set1_ps(-law.zero_point[0]);
     high = _mm256_set1_ps(law.qmax - law.zero_point[0]);
     zero_point = _mm256_set1_epi32(static_cast<int>(law.zero_point[0]));
   }
 
-  template <bool kHasTerm>
-  SMOOTHBIT_INLINE __m256i code(__m256i sum, __m256i term_code) const {
-    __m256 y = _mm256_mul_ps(_mm256_cvtepi32_ps(sum), col_scale);
-    if (has_row_term) y = _mm256_add_ps(y, row_term);
-    if (has_row_scale) y = _mm256_mul_ps(y, row_scale);
-    if (has_bias) y = _mm256_add_ps(y, col_bias);
+  // Of a chunk, all vectors at the same operation before any is at the next. Codes below 0 are left to packing.
+  template <bool kHasTerm, class Sum>
+  SMOOTHBIT_INLINE void codes(const Sum* sums, const __m256i* term_codes, __m256i* codes) const {
+    const auto each = [](const auto& operation) { each_avx2<4>(operation); };
+    __m256 y[4];
+    each([&](int v) { y[v] = _mm256_mul_ps(_mm256_cvtepi32_ps(load_sums_avx2(sums + 8 * v)), col_scale); });
+    if (has_row_term) each([&](int v) { y[v] = _mm256_add_ps(y[v], row_term); });
+    if (has_row_scale) each([&](int v) { y[v] = _mm256_mul_ps(y[v], row_scale); });
+    if (has_bias) each([&](int v) { y[v] = _mm256_add_ps(y[v], col_bias); });
     if constexpr (kHasTerm) {
-      __m256 value = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(term_code), step), offset);
-      if (has_term_row_scale) value = _mm256_mul_ps(value, term_row_scale);
-      y = _mm256_add_ps(y, value);
+      __m256 values[4];
+      each([&](int v) { values[v] = _mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(term_codes[v]), step), offset); });
+      if (has_term_row_scale) each([&](int v) { values[v] = _mm256_mul_ps(values[v], term_row_scale); });
+      each([&](int v) { y[v] = _mm256_add_ps(y[v], values[v]); });
     }
-    if (has_relu) y = _mm256_max_ps(y, _mm256_setzero_ps());
-    y = _mm256_mul_ps(y, inv_scale);
-    if (has_phase) y = _mm256_add_ps(y, phase);
-    // In this order of operands NaN becomes the lower bound, so code 0.
-    const __m256i rounded = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_max_ps(y, low), high));
-    return _mm256_add_epi32(rounded, zero_point);
+    if (has_relu) each([&](int v) { y[v] = _mm256_max_ps(y[v], _mm256_setzero_ps()); });
+    each([&](int v) { y[v] = _mm256_mul_ps(y[v], inv_scale); });
+    if (has_phase) each([&](int v) { y[v] = _mm256_add_ps(y[v], phase); });
+    // In this order of operands the minimum keeps NaN, which is converted to the least integer, as what is below all
+    // integers is: code 0, once codes are packed.
+    each([&](int v) { codes[v] = _mm256_add_epi32(_mm256_cvtps_epi32(_mm256_min_ps(high, y[v])), zero_point); });
   }
 };
 
@@ -72,10 +82,7 @@ SMOOTHBIT_INLINE void simple_chunks_avx2(const Epilogue& e, int64_t row, int64_t
   for (int64_t i = 0; i < count; i += 32) {
     __m256i term_codes[4], codes[4];
     if constexpr (kHasTerm) load_codes_avx2<kBits, 4>(bytes + i * kBits / 8, term_codes);
-    codes[0] = constants.code<kHasTerm>(load_sums_avx2(sums + i), term_codes[0]);
-    codes[1] = constants.code<kHasTerm>(load_sums_avx2(sums + i + 8), term_codes[1]);
-    codes[2] = constants.code<kHasTerm>(load_sums_avx2(sums + i + 16), term_codes[2]);
-    codes[3] = constants.code<kHasTerm>(load_sums_avx2(sums + i + 24), term_codes[3]);
+    constants.codes<kHasTerm>(sums + i, term_codes, codes);
     store_chunk_avx2<kBits>(out + i * kBits / 8, codes);
   }
 }
