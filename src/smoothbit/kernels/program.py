@@ -55,7 +55,8 @@ class Recorder:
     def program(self) -> Callable[[], None] | None:
         """Return a function that repeats all calls, or None when there are none or they are not all there is.
 
-        Neighbouring native calls become one, so that no Python runs between them.
+        Neighbouring native calls become one, so that no Python runs between them; a product may then make its
+        source itself.
         """
         if not self.is_complete or not self.calls:
             return None
