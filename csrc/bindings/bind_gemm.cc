@@ -81,7 +81,7 @@ class GemmCall : public Call {
 
   // Not if this call writes over what `before` reads.
   bool is_fed_by(const Call& before) const override {
-    const GemmMaker maker = before.maker_of(args_.source, args_.num_rows);
+    const GemmMaker maker = before.maker_of(args_);
     const Epilogue& e = args_.epilogue;
     const std::less_equal<const uint8_t*> is_before;
     const auto* out = static_cast<const uint8_t*>(e.out);
@@ -89,9 +89,7 @@ class GemmCall : public Call {
     return maker.make && (is_before(out + args_.num_rows * out_stride, maker.reads) ||
                           is_before(maker.reads + args_.num_rows * maker.reads_stride, out));
   }
-  void run_after(const Call& before) const override {
-    multiply(before.maker_of(args_.source, args_.num_rows), &before);
-  }
+  void run_after(const Call& before) const override { multiply(before.maker_of(args_), &before); }
 
   ~GemmCall() override { delete kept_.load(); }
 

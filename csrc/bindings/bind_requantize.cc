@@ -26,10 +26,11 @@ class RequantizeCall : public Call {
     run_rows(current_kernels().requantize, args_, static_cast<const int64_t*>(nullptr), args_.num_rows, num_threads_);
   }
 
-  GemmMaker maker_of(const void* matrix, int64_t num_rows) const override {
+  GemmMaker maker_of(const GemmArgs& product) const override {
     const Epilogue& e = args_.epilogue;
-    if (e.out != matrix || args_.num_rows != num_rows || args_.sums || e.num_terms != 1 || e.terms[0].num_bits != 32)
-      return {};
+    const bool is_source =
+        e.out == product.source && e.out_stride == product.source_stride && args_.num_rows == product.num_rows;
+    if (!is_source || args_.sums || e.num_terms != 1 || e.terms[0].num_bits != 32) return {};
     return {current_kernels().requantize, &args_, static_cast<const uint8_t*>(e.terms[0].data),
             e.terms[0].stride * static_cast<int64_t>(sizeof(float))};
   }

@@ -25,8 +25,8 @@ class Call {
     before.run();
     run();
   }
-  // What makes the rows of a matrix of `num_rows`, one from one, if this call does that and no more.
-  virtual GemmMaker maker_of(const void* /*matrix*/, int64_t /*num_rows*/) const { return {}; }
+  // What makes the source of a product, each row from a row, if this call does that and no more.
+  virtual GemmMaker maker_of(const GemmArgs& /*product*/) const { return {}; }
 };
 
 }  // namespace smoothbit
