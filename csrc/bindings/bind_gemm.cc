@@ -75,9 +75,7 @@ class GemmCall : public Call {
     num_threads_ = resolve_threads(num_threads, args_.num_rows * depth * num_channels, kMacsPerThread);
   }
 
-  // The working memory of a small product is kept for the next run, with what does not change between runs. A run
-  // that finds it taken, by another thread, has its own.
-  void run() const override { multiply({}, nullptr); }
+  void run() const override { multiply({}); }
 
   // Not if this call writes over what `before` reads.
   bool is_fed_by(const Call& before) const override {
@@ -89,20 +87,28 @@ class GemmCall : public Call {
     return maker.make && (is_before(out + args_.num_rows * out_stride, maker.reads) ||
                           is_before(maker.reads + args_.num_rows * maker.reads_stride, out));
   }
-  void run_after(const Call& before) const override { multiply(before.maker_of(args_), &before); }
+  void run_after(const Call& before) const override {
+    if (gemm_makes_source(args_of(current_kernels()))) multiply(before.maker_of(args_));
+    else Call::run_after(before);
+  }
 
   ~GemmCall() override { delete kept_.load(); }
 
  private:
-  // `maker` is that of the source, which `before` makes if the kernel does not; or both are empty.
-  void multiply(const GemmMaker& maker, const Call* before) const {
-    const KernelTable& kernels = current_kernels();
-    const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
+  GemmArgs args_of(const KernelTable& kernels) const {
     GemmArgs args = args_;
     args.has_vnni = kernels.isa == Isa::avx512 && cpu_has_vnni();
     args.has_vbmi = kernels.isa == Isa::avx512 && cpu_has_vbmi();
-    if (gemm_makes_source(args)) args.maker = maker;
-    else if (before) before->run();
+    return args;
+  }
+
+  // The working memory of a small product is kept for the next run, with what does not change between runs. A run
+  // that finds it taken, by another thread, has its own.
+  void multiply(const GemmMaker& maker) const {
+    const KernelTable& kernels = current_kernels();
+    const int num_parts = num_threads_ <= 1 ? 1 : num_threads_ * 2;
+    GemmArgs args = args_of(kernels);
+    args.maker = maker;
     const bool has_row_sums = args.epilogue.col_term && !args.epilogue.row_term;
     const int64_t panel_bytes = gemm_panel_bytes(args), scratch_bytes = (gemm_scratch_bytes(args) + 63) / 64 * 64;
     const int64_t row_sum_bytes = has_row_sums ? args.num_rows * static_cast<int64_t>(sizeof(float)) : 0;

@@ -226,23 +226,20 @@ namespace {
 // piece is made of is asked for while this one is multiplied, as lookups leave the memory idle.
 class MadeSource {
  public:
-  MadeSource(const GemmArgs& args, int64_t begin, int64_t end) : maker_(args.maker), made_(begin), end_(end) {
-    if (!maker_.make) return;
+  MadeSource(const GemmArgs& args, int64_t begin, int64_t end)
+      : maker_(args.maker), made_(maker_.make ? begin : end), end_(end) {
     const int64_t rows = kPieceBytes / std::max<int64_t>(maker_.reads_stride, 1);
     piece_rows_ = std::max(rows / kGemmRowBlock, int64_t{1}) * kGemmRowBlock;
   }
-  // Makes what comes before row `end`, and the rest of its piece.
+  // Makes the next piece if the block that ends with row `end` is in it.
   void make(int64_t end) {
-    if (!maker_.make) return;
-    while (made_ < end) {
-      const int64_t next = std::min(made_ + piece_rows_, end_);
-      maker_.make(*maker_.args, made_, next);
-      made_ = next;
-    }
+    if (end <= made_) return;
+    const int64_t next = std::min(made_ + piece_rows_, end_);
+    maker_.make(*maker_.args, made_, next);
+    made_ = next;
   }
   // What row .. row + count - 1 of the next piece are made of, counted from this one's.
   LinesAhead ahead(int64_t row, int64_t count) const {
-    if (!maker_.make) return {};
     row += piece_rows_;
     return {maker_.reads + std::min(row, end_) * maker_.reads_stride,
             maker_.reads + std::min(row + count, end_) * maker_.reads_stride};
@@ -251,7 +248,7 @@ class MadeSource {
  private:
   static constexpr int64_t kPieceBytes = 1 << 17;
   const GemmMaker maker_;
-  int64_t made_, end_, piece_rows_ = 0;
+  int64_t made_, end_, piece_rows_;
 };
 
 // Rows [row, row + num_rows), of which `codes` are the sextets.
