@@ -251,7 +251,7 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
       has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
       packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
-  call.ahead.prefetch_first_places();
+  if constexpr (Rows::kIsPrefetched) call.ahead.prefetch_first_places();
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<0>(call, other, begin, end);
     case 1: return all_rows<1>(call, other, begin, end);

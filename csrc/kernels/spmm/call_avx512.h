@@ -35,7 +35,10 @@ struct Call {
 
   SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const { return ahead.term(t, row); }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
-  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const { ahead.template prefetch<kParts>(place); }
+  // What fits the second-level cache is not asked for.
+  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
+    if constexpr (Rows::kIsPrefetched) ahead.template prefetch<kParts>(place);
+  }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return ahead.out(row); }
   SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   SMOOTHBIT_INLINE __m512i valid_at(int64_t byte) const {
@@ -149,7 +152,7 @@ class Places {
   // As Call::prefetch_next_block, but between the first and the last block rows of one register are a line of each array.
   template <int kBits>
   SMOOTHBIT_INLINE void prefetch(const Call<kBits, Rows>& call, int64_t place) const {
-    if (!rows_) return;
+    if (!Rows::kIsPrefetched || !rows_) return;
     if (place < first_block_end_ || place > last_begin_) return call.prefetch_next_block(place);
     const int64_t next = place + block_rows_;
     for (int t = 0; t < kTerms; ++t) prefetch_row(terms_[t] + next * term_strides_[t]);

@@ -75,7 +75,7 @@ SMOOTHBIT_INLINE void store_parts(__m512i x, const At& at) {
 template <int kPartsOfRegister, bool kHasPrefetch, bool kHasOffsets>
 struct SourceRows {
   static constexpr int kParts = kPartsOfRegister;
-  static constexpr bool kIsScheduled = kHasOffsets;
+  static constexpr bool kIsScheduled = kHasOffsets, kIsPrefetched = kHasPrefetch;
   const uint8_t* source;
   const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
   int64_t row_stride;                                                  // kPartBytes, unless kParts is 1
