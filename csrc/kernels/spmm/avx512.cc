@@ -4,7 +4,7 @@
 // A register of 64 bytes holds kParts rows of 16, 32 or 64 bytes:
 //
 //     neighbours   kParts rows of one length (a graph in degree order has long runs of them), one entry of each at a
-//                  time, so that part p of every plane (planes_avx512.h) is that of row p. At 2 bits also rows of
+//                  time, so that part p of every plane (planes_avx512.h) is that of row p. Up to 2 bits also rows of
 //                  other lengths (groups_avx512.h): of one that has ended, zeros.
 //     one row      kParts entries of it at a time; the last ones under a mask, so that the only branch is the end
 //                  of the loop. Its planes end up side by side: part p of register j is plane kParts * j + p, and the
@@ -132,15 +132,9 @@ __attribute__((noinline)) int64_t search_single(const Call<kBits, Rows>& call, i
 template <int kTerms, class Rows>
 __attribute__((noinline)) bool search_group(const Call<2, Rows>& call, const Places<kTerms, Rows>& places, int64_t place) {
   constexpr int kParts = Rows::kParts;
-  const int64_t* indptr = call.indptr + place;
-  const int64_t most = call.length(place);  // places come by falling length
-  if (kParts * most - (indptr[kParts] - indptr[0]) > Group<Rows>::kMostMissing) return false;
   const ThresholdTable* tables[kParts];
-  for (int p = 0; p < kParts; ++p) {
-    const int64_t length = call.length(place + p);
-    if (length == 0 || length > most || !(tables[p] = call.e.thresholds->find_ready(length))) return false;
-  }
-  places.finish(call, place, Group<Rows>(call.rows, indptr, most),
+  if (!Group<Rows>::find_tables(call, place, tables)) return false;
+  places.finish(call, place, Group<Rows>(call.rows, call.indptr + place, call.length(place)),
                 SearchPlanes<2, kTerms, SearchOfParts<kParts>>{SearchOfParts<kParts>(tables)});
   return true;
 }

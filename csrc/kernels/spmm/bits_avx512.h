@@ -1,17 +1,6 @@
 // Rows of 1 bit that have a table of thresholds, or become float32 values, AVX-512.
 //
-// Sums are never numbers: bit i of the sums of 512 channels is one register, a slice, and entries are counted by
-// carry-save addition. Three slices of one weight become two by two operations:
-//
-//     a + b + c = parity(a, b, c) + 2 majority(a, b, c)
-//
-// so that four entries take six operations for their ones, twos and fours, and one for each weight above. A sum has a
-// threshold (epilogue/thresholds.h), whose bits are the same for all channels: from the lowest bit up,
-//
-//     sum >= T   is   sum_i and (what the lower bits say)   where bit i of T is 1
-//                     sum_i or  (what the lower bits say)   where it is 0
-//
-// which is one majority for each bit. The result is a row of packed codes, in the order of the channels.
+// Sums are never numbers: bit i of the sums of 512 channels is one register, a slice (slices.h).
 //
 // The slices of kParts entries of one row, which share a register, are added up afterwards. For float32 values the 64 bits of
 // a slice that belong to 64 channels are a mask, under which its weight is added to bytes in the order of the channels.
@@ -21,134 +10,82 @@
 
 #include "call_avx512.h"
 #include "float_avx512.h"
+#include "groups_avx512.h"
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
+#include "slices.h"
+
 namespace smoothbit {
 namespace {
 
-SMOOTHBIT_INLINE __m512i parity(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
-SMOOTHBIT_INLINE __m512i majority(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0xe8); }
+struct BitsAvx512 {
+  using Vector = __m512i;
+  static SMOOTHBIT_INLINE __m512i repeat(int x) { return _mm512_set1_epi32(x); }
+  static SMOOTHBIT_INLINE __m512i subtract(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
+  static SMOOTHBIT_INLINE __m512i repeat_bit(__m512i x, int i) { return _mm512_srai_epi32(_mm512_slli_epi32(x, 31 - i), 31); }
+  static SMOOTHBIT_INLINE __m512i parity(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
+  static SMOOTHBIT_INLINE __m512i majority(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0xe8); }
+  template <int kDistance>
+  static SMOOTHBIT_INLINE __m512i move(__m512i x) {
+    static_assert(kDistance == 1 || kDistance == 2, "four parts");
+    return _mm512_shuffle_i64x2(x, x, kDistance == 1 ? 0xb1 : 0x4e);
+  }
+};
 
 // A row of slices has no planes.
 template <int kParts>
 struct Parts<1, kParts> {};
 
-// Sums below 2^kSlices, one for each bit of a register.
-template <int kSlices>
-struct Slices {
-  __m512i slice[kSlices];
-
-  SMOOTHBIT_INLINE void start(__m512i x) {
-    slice[0] = x;
-    for (int i = 1; i < kSlices; ++i) slice[i] = _mm512_setzero_si512();
-  }
-  // Adds one register of weight 2^kFrom.
-  template <int kFrom>
-  SMOOTHBIT_INLINE void carry(__m512i x) {
-    for (int i = kFrom; i < kSlices; ++i) {
-      const __m512i next = _mm512_and_si512(slice[i], x);
-      slice[i] = _mm512_xor_si512(slice[i], x);
-      x = next;
-    }
-  }
-  // Adds two registers of weight 2^kAt, and returns what is carried.
-  template <int kAt>
-  SMOOTHBIT_INLINE __m512i add_two(__m512i a, __m512i b) {
-    const __m512i carried = majority(slice[kAt], a, b);
-    slice[kAt] = parity(slice[kAt], a, b);
-    return carried;
-  }
-  template <class List>
-  SMOOTHBIT_INLINE void add(const List& list) {
-    start(list.first());
-    int64_t i = 1;
-    for (; i + 4 <= list.count; i += 4) {
-      const __m512i low = add_two<0>(list.x(i), list.x(i + 1)), high = add_two<0>(list.x(i + 2), list.x(i + 3));
-      carry<2>(add_two<1>(low, high));
-    }
-    for (; i < list.count; ++i) carry<0>(list.x(i));
-  }
-  // Adds what part p ^ kDistance has to part p.
-  template <int kDistance>
-  SMOOTHBIT_INLINE void join() {
-    __m512i carried = _mm512_setzero_si512();
-    for (int i = 0; i < kSlices; ++i) {
-      const __m512i other = _mm512_shuffle_i64x2(slice[i], slice[i], kDistance == 2 ? 0x4e : 0xb1);
-      const __m512i sum = parity(slice[i], other, carried);
-      carried = majority(slice[i], other, carried);
-      slice[i] = sum;
-    }
-  }
-};
-
-// The threshold of a table for each code of a term, bit by bit: all ones where the bit is 0.
-template <int kSlices, int kTerms>
-struct Bounds {
-  __m512i is_zero[1 + kTerms][kSlices];
-
-  SMOOTHBIT_INLINE explicit Bounds(const ThresholdTable& table) {
-    for (int code = 0; code <= kTerms; ++code) {
-      const int threshold = table.at[code] + ThresholdTable::kBias + 1;
-      for (int i = 0; i < kSlices; ++i) is_zero[code][i] = _mm512_set1_epi32((threshold >> i & 1) - 1);
-    }
-  }
-  SMOOTHBIT_INLINE __m512i reached(const Slices<kSlices>& sums, int code) const {
-    __m512i reached = bytes_avx512(-1);
-    for (int i = 0; i < kSlices; ++i) reached = majority(sums.slice[i], reached, is_zero[code][i]);
-    return reached;
-  }
-  // Packed output codes; `terms` are packed codes.
-  SMOOTHBIT_INLINE __m512i codes(const Slices<kSlices>& sums, __m512i terms) const {
-    const __m512i zero = reached(sums, 0);
-    if constexpr (kTerms == 0) return zero;
-    else return select_avx512(terms, reached(sums, kTerms), zero);
-  }
-};
-
-// What becomes of the entries of neighbours and the codes of their terms.
-template <int kSlices, int kTerms>
-struct CountBits {
-  const Bounds<kSlices, kTerms> bounds;
-  template <class List>
-  SMOOTHBIT_INLINE __m512i operator()(const List& list, const __m512i* terms) const {
-    Slices<kSlices> sums;
-    sums.add(list);
-    return bounds.codes(sums, kTerms ? terms[0] : _mm512_setzero_si512());
-  }
-};
+// Adds up what the parts have counted.
+template <int kParts, class Sums>
+SMOOTHBIT_INLINE void join_parts(Sums& sums) {
+  if constexpr (kParts == 4) sums.template join<1>();
+  if constexpr (kParts >= 2) sums.template join<2>();
+}
 
 // One row.
 template <int kSlices, int kTerms, class Rows>
 __attribute__((noinline)) void bit_row(const Call<1, Rows>& call, const ThresholdTable& table, int64_t place) {
   constexpr int kParts = Rows::kParts;
   const int64_t row = call.row_at(place);
-  const Bounds<kSlices, kTerms> bounds(table);
+  const CountBits<BitsAvx512, kSlices, kTerms> codes(table);
+  const __m512i is_first_part = _mm512_maskz_set1_epi64(0xff >> (8 - 8 / kParts), -1);
   call.prefetch_next_block(place);
   for (int64_t byte = 0;; byte += 64) {
     const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
-    Slices<kSlices> sums;
-    sums.add(OneRow<Rows>(rows, call.indptr[place], call.indptr[place + 1]));
-    if constexpr (kParts == 4) sums.template join<1>();
-    if constexpr (kParts >= 2) sums.template join<2>();
     const __m512i terms = kTerms ? repeat_row<kParts>(call.term(0, row) + byte) : _mm512_setzero_si512();
-    store_union<kParts>(call.out(row) + byte, bounds.codes(sums, terms), call.valid_at(byte));
+    Slices<BitsAvx512, kSlices> sums = codes.start(&terms, is_first_part);
+    sums.add_list(OneRow<Rows>(rows, call.indptr[place], call.indptr[place + 1]));
+    join_parts<kParts>(sums);
+    store_union<kParts>(call.out(row) + byte, sums.passed, call.valid_at(byte));
     if (kParts > 1 || byte == call.last) break;
   }
   call.clear_after(row);
 }
 
-// Calls act(slices of sums of `length` entries, which are less than a threshold that none reaches).
-template <class Act>
-SMOOTHBIT_INLINE void with_slices(int64_t length, const Act& act) {
-  if (length < 7) return act(std::integral_constant<int, 3>());
-  if (length < 15) return act(std::integral_constant<int, 4>());
-  if (length < 31) return act(std::integral_constant<int, 5>());
-  if (length < 63) return act(std::integral_constant<int, 6>());
-  act(std::integral_constant<int, 8>());
+// Finishes kParts places that differ in length, and returns whether it has: if all have tables, and about as many entries.
+template <int kTerms, class Rows>
+__attribute__((noinline)) bool bit_group(const Call<1, Rows>& call, int64_t place) {
+  constexpr int kParts = Rows::kParts;
+  const ThresholdTable* tables[kParts];
+  if (!Group<Rows>::find_tables(call, place, tables)) return false;
+  const auto thresholds = [&](auto of) {
+    const auto number = [&](int p) { return of(*tables[p < kParts ? p : 0]); };
+    return Group<Rows>::repeat_32(_mm_setr_epi32(number(0), number(1), number(2), number(3)));
+  };
+  with_slices(call.length(place), [&](auto slices) {
+    using Codes = CountBits<BitsAvx512, decltype(slices)::value, kTerms>;
+    const Codes codes(
+        [&](int code) { return thresholds([code](const ThresholdTable& table) { return Codes::threshold(table, code); }); });
+    Places<kTerms, Rows>(call).finish(call, place, Group<Rows>(call.rows, call.indptr + place, call.length(place)), codes);
+  });
+  return true;
 }
 
 template <int kTerms, class Rows>
 void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
+  constexpr int kParts = Rows::kParts;
+  const bool has_groups = kParts > 1 && Rows::kIsScheduled && call.args.factors_follow_length;
   while (place < end) {
     const ThresholdTable* table = call.table(place);
     if (!table) {
@@ -157,14 +94,23 @@ void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_
       place = next;
       continue;
     }
-    const int64_t run = call.last == 0 ? call.run(place, end) : 1;
-    const bool is_run = run >= Rows::kParts && run > 1 && call.has_factors(*table, place, place + run);
-    with_slices(call.length(place), [&](auto slices) {
-      constexpr int kSlices = decltype(slices)::value;
-      if (is_run) neighbours<1, kTerms>(call, place, place + run, CountBits<kSlices, kTerms>{Bounds<kSlices, kTerms>(*table)});
-      else bit_row<kSlices, kTerms>(call, *table, place);
-    });
-    place += is_run ? run : 1;
+    int64_t run = call.last == 0 ? call.run(place, end) : 1;
+    if (run >= kParts && run > 1 && call.has_factors(*table, place, place + run)) {
+      if (has_groups) run -= run % kParts;
+      with_slices(call.length(place), [&](auto slices) {
+        neighbours<1, kTerms>(call, place, place + run, CountBits<BitsAvx512, decltype(slices)::value, kTerms>(*table));
+      });
+      place += run;
+      continue;
+    }
+    if constexpr (kParts > 1) {
+      if (has_groups && place + kParts <= end && bit_group<kTerms>(call, place)) {
+        place += kParts;
+        continue;
+      }
+    }
+    with_slices(call.length(place), [&](auto slices) { bit_row<decltype(slices)::value, kTerms>(call, *table, place); });
+    ++place;
   }
 }
 
@@ -175,11 +121,10 @@ constexpr int kBitChannels = 512;  // of a register
 template <int kSlices, class Rows>
 SMOOTHBIT_INLINE void bit_sums(const Rows& rows, int64_t from, int64_t to, bool is_first, int64_t count, int32_t* sums) {
   constexpr int kParts = Rows::kParts;
-  Slices<kSlices> slices;
-  if (from < to) slices.add(OneRow<Rows>(rows, from, to));
-  else slices.start(_mm512_setzero_si512());
-  if constexpr (kParts == 4) slices.template join<1>();
-  if constexpr (kParts >= 2) slices.template join<2>();
+  Slices<BitsAvx512, kSlices> slices;
+  slices.clear();
+  if (from < to) slices.add_list(OneRow<Rows>(rows, from, to));
+  join_parts<kParts>(slices);
   alignas(64) uint64_t bits[kSlices][8];
   for (int i = 0; i < kSlices; ++i) _mm512_store_si512(bits[i], slices.slice[i]);
   for (int64_t lane = 0; 64 * lane < count; ++lane) {

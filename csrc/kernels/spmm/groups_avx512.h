@@ -26,6 +26,23 @@ struct Group {
     const __m512i starts = repeat(indptr), ends = repeat(indptr + 1);
     lengths = _mm512_sub_epi64(ends, starts);
   }
+  // Whether the places from `place` on may share a register: if all have tables, and about as many entries.
+  template <int kBits>
+  static SMOOTHBIT_INLINE bool find_tables(const Call<kBits, Rows>& call, int64_t place, const ThresholdTable** tables) {
+    const int64_t most = call.length(place);  // places come by falling length
+    if (kParts * most - (call.indptr[place + kParts] - call.indptr[place]) > kMostMissing) return false;
+    for (int p = 0; p < kParts; ++p) {
+      const int64_t length = call.length(place + p);
+      if (length == 0 || length > most || !(tables[p] = call.e.thresholds->find_ready(length))) return false;
+    }
+    return true;
+  }
+  // Each of kParts numbers in all 32-bit lanes of its part.
+  static SMOOTHBIT_INLINE __m512i repeat_32(__m128i numbers) {
+    const __m512i part = kParts == 2 ? _mm512_setr_epi32(0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1)
+                                     : _mm512_setr_epi32(0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3);
+    return _mm512_permutexvar_epi32(part, _mm512_castsi128_si512(numbers));
+  }
   SMOOTHBIT_INLINE __m512i x(int64_t i) const {
     rows.prefetch_parts(begin[0] + i * kParts);
     const __m512i all = join_rows<kParts>([&](int p) { return rows.at(begin[p] + i); });

@@ -9,6 +9,8 @@
 //     code                -(sum > T1') - (sum > T2') - (sum > T3')
 //     output byte j       code0 + 4 code1 + 16 code2 + 64 code3
 //
+// At 1 bit sums are not even bytes, but registers of one bit for each channel (slices.h).
+//
 // Rows of more than 16 bytes go through one register at a time. Of shorter rows, two output rows share a
 // register, the upper half the later one. Neighbouring rows of one length (a graph in degree order has long
 // runs of them) are done in a loop of their own: one table, no branch that depends on the row.
@@ -19,6 +21,7 @@
 #include "../bytes.h"
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
+#include "bits_avx2.h"
 #include "block_ahead.h"
 #include "planar.h"
 #include "planes_avx2.h"
@@ -61,11 +64,10 @@ struct OneTable {
 template <int kBits, int kTerms>
 SMOOTHBIT_INLINE __m256i term_index(const __m256i terms[2], int k) {
   if constexpr (kTerms == 0) return _mm256_setzero_si256();
-  if constexpr (kBits <= 2 && kTerms == 1) {
+  if constexpr (kBits == 2 && kTerms == 1) {
     // Half of the planes have their codes in the lower nibbles, the others in the upper ones of the same registers.
-    constexpr int kLower = 4 / kBits;
-    const __m256i lower = _mm256_and_si256(_mm256_srli_epi16(terms[0], k % kLower * kBits), bytes_avx2(kBits == 2 ? 0x33 : 0x11));
-    return k < kLower ? lower : _mm256_srli_epi16(lower, 4);
+    const __m256i lower = _mm256_and_si256(_mm256_srli_epi16(terms[0], k % 2 * 2), bytes_avx2(0x33));
+    return k < 2 ? lower : _mm256_srli_epi16(lower, 4);
   }
   const __m256i mask = bytes_avx2((1 << kBits) - 1);
   const __m256i first = _mm256_and_si256(_mm256_srli_epi16(terms[0], k * kBits), mask);
@@ -136,6 +138,7 @@ struct OneRow {
     return rows.at(begin + i);
   }
   SMOOTHBIT_INLINE __m256i x(int64_t i) const { return load_32(row(i)); }
+  SMOOTHBIT_INLINE __m256i first() const { return x(0); }
 };
 // 16 bytes of two rows of one length:
 template <class Rows>
@@ -147,6 +150,7 @@ struct TwoRows {
     rows.template prefetch<16>(begin + 2 * i + 1);
     return join(rows.at(begin + i), rows.at(begin + count + i));
   }
+  SMOOTHBIT_INLINE __m256i first() const { return x(0); }
 };
 // 16 bytes of one row, two entries at a time; the sums of the row are those of both halves:
 template <class Rows>
@@ -161,11 +165,12 @@ struct HalfRow {
     const uint8_t* second = begin + 2 * i + 1 < end ? rows.at(begin + 2 * i + 1) : kZeros;
     return join(rows.at(begin + 2 * i), second);
   }
+  SMOOTHBIT_INLINE __m256i first() const { return x(0); }
 };
 
 // Adds up a list. kRest is the length of its last group of rows; 0 when that is not known.
 template <int kBits, int kRest>
-using Sums = std::conditional_t<kRest == 0, RowSums<kBits>, PlaneSums<kBits == 1 ? 1 : 2>>;
+using Sums = std::conditional_t<kRest == 0, RowSums<kBits>, PlaneSums<2>>;
 
 template <int kBits, int kRest, class List>
 SMOOTHBIT_INLINE void add_list(const List& list, Sums<kBits, kRest>& sums) {
@@ -486,47 +491,80 @@ void any_run_of_rows(const Call<Rows>& call, const ThresholdTable& table, int64_
     constexpr Shape kCounted = kShape == Shape::two ? Shape::whole : kShape;
     run_of_rows<kTerms, kCounted>(call, place, end, Codes{OneTable<kBits>(table)});
   };
-  if constexpr (kBits == 4) {
+  if constexpr (kBits == 1) {
+    with_slices(call.length(place), [&](auto slices) {
+      run_of_rows<kTerms, kShape>(call, place, end, CountBits<BitsAvx2, decltype(slices)::value, kTerms>(table));
+    });
+  } else if constexpr (kBits == 2) {
+    static_assert(PlaneSums<2>::kGroup == 5, "rests of a group");
+    switch ((call.length(place) - 1) % 5 + 1) {
+      case 1: return count(std::integral_constant<int, 1>());
+      case 2: return count(std::integral_constant<int, 2>());
+      case 3: return count(std::integral_constant<int, 3>());
+      case 4: return count(std::integral_constant<int, 4>());
+      default: return count(std::integral_constant<int, 5>());
+    }
+  } else {
     if (!table.has_words) count(std::integral_constant<int, 0>());
     else if (!table.words.is_of_bytes(call.length(place)))
       run_of_rows<kTerms, kShape>(call, place, end, WordPlanes<kTerms, false>(table.words));
     else run_of_rows<kTerms, kShape>(call, place, end, WordPlanes<kTerms, true>(table.words));
-  } else {
-    constexpr int kGroup = PlaneSums<kBits>::kGroup;
-    switch ((call.length(place) - 1) % kGroup + 1) {
-      case 1: return count(std::integral_constant<int, 1>());
-      case 2: return count(std::integral_constant<int, 2>());
-      case 3: return count(std::integral_constant<int, 3>());
-      case 4: return count(std::integral_constant<int, kGroup == 3 ? 3 : 4>());
-      default: return count(std::integral_constant<int, kGroup>());
-    }
   }
 }
 
 // One row of any length.
 template <int kBits, int kTerms, Shape kShape, class Rows>
 SMOOTHBIT_INLINE void any_row(const Call<Rows>& call, const ThresholdTable& table, int64_t place) {
-  if constexpr (kBits == 4)
-    if (table.has_words) return finish_row<kTerms, kShape>(call, WordPlanes<kTerms, false>(table.words), place);
-  finish_row<kTerms, Shape::whole>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
+  if constexpr (kBits == 1) {
+    with_slices(call.length(place), [&](auto slices) {
+      finish_row<kTerms, kShape>(call, CountBits<BitsAvx2, decltype(slices)::value, kTerms>(table), place);
+    });
+  } else {
+    if constexpr (kBits == 4)
+      if (table.has_words) return finish_row<kTerms, kShape>(call, WordPlanes<kTerms, false>(table.words), place);
+    finish_row<kTerms, Shape::whole>(call, CountPlanes<kBits, kTerms, 0, OneTable<kBits>>{OneTable<kBits>(table)}, place);
+  }
+}
+
+// Two rows, in sums of 1 bit that count their entries.
+template <int kSlices, int kTerms, class Rows>
+__attribute__((noinline)) void pair_of_bits(const Call<Rows>& call, const ThresholdTable& low, const ThresholdTable& high,
+                                            int64_t place) {
+  __m256i terms[2];
+  load_pair<kTerms>(call, place, terms);
+  // Each row has entries in both halves of its register, and starts in the half where its codes are.
+  const __m256i is_low = _mm256_setr_epi32(-1, -1, -1, -1, 0, 0, 0, 0);
+  auto sums = CountBits<BitsAvx2, kSlices, kTerms>(low).start(terms, is_low);
+  sums.add_list(HalfRow<Rows>(call.rows, call.indptr[place], call.indptr[place + 1]));
+  auto next = CountBits<BitsAvx2, kSlices, kTerms>(high).start(terms, ~is_low);
+  next.add_list(HalfRow<Rows>(call.rows, call.indptr[place + 1], call.indptr[place + 2]));
+  sums.template join<1>();
+  next.template join<1>();
+  store_pair(call, place, _mm256_blend_epi32(sums.passed, next.passed, 0xf0));
 }
 
 // Two rows of any length.
 template <int kBits, int kTerms, class Rows>
 SMOOTHBIT_INLINE void any_pair(const Call<Rows>& call, const ThresholdTable& low, const ThresholdTable& high,
                                int64_t place) {
-  const int64_t* indptr = call.indptr;
-  const __m256i bias = _mm256_zextsi128_si256(_mm_set1_epi8(-ThresholdTable::kBias));
-  RowSums<kBits> sums, next;
-  sums.start(bias);
-  add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place], indptr[place + 1]), sums);
-  next.start(bias);
-  add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place + 1], indptr[place + 2]), next);
-  sums.join_halves(next);
-  __m256i planes[8 / kBits], terms[2];
-  sums.split(planes);
-  load_pair<kTerms>(call, place, terms);
-  store_pair(call, place, pack_codes<kBits, kTerms>(planes, Thresholds<kBits>(low, high), terms));
+  if constexpr (kBits == 1) {
+    with_slices(std::max(call.length(place), call.length(place + 1)), [&](auto slices) {
+      pair_of_bits<decltype(slices)::value, kTerms>(call, low, high, place);
+    });
+  } else {
+    const int64_t* indptr = call.indptr;
+    const __m256i bias = _mm256_zextsi128_si256(_mm_set1_epi8(-ThresholdTable::kBias));
+    RowSums<kBits> sums, next;
+    sums.start(bias);
+    add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place], indptr[place + 1]), sums);
+    next.start(bias);
+    add_list<kBits, 0>(HalfRow<Rows>(call.rows, indptr[place + 1], indptr[place + 2]), next);
+    sums.join_halves(next);
+    __m256i planes[8 / kBits], terms[2];
+    sums.split(planes);
+    load_pair<kTerms>(call, place, terms);
+    store_pair(call, place, pack_codes<kBits, kTerms>(planes, Thresholds<kBits>(low, high), terms));
+  }
 }
 
 constexpr int64_t kShortestRun = 4;
