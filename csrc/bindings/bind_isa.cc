@@ -35,7 +35,9 @@ void choose(const std::string& name) {
 }
 
 bool streams_rows(int num_bits, int64_t num_channels) {
-  return current_kernels().isa == Isa::avx512 && cpu_has_vbmi() && spmm_streams_rows(num_bits, num_channels);
+  const Isa isa = current_kernels().isa;
+  const bool has_wide = isa == Isa::avx512 && cpu_has_vbmi();
+  return (isa == Isa::avx512 || isa == Isa::avx2) && spmm_streams_rows(num_bits, num_channels, has_wide);
 }
 
 using RowTuple = std::tuple<std::string, std::string, std::string, std::string, int>;

@@ -78,6 +78,7 @@ struct Epilogue {
   void* out = nullptr;                      // packed [N, out_stride bytes] or float32 [N, F]
   int64_t out_stride = 0;                   // bytes, or F
   const int32_t* out_rows = nullptr;        // [N] or null; float32 only: where each row is stored, a permutation
+  bool is_streamed = false;                 // float32 rows of whole registers of 32 bytes are stored past the caches
 
   // Float32 row `row` of the result.
   float* out_floats(int64_t row) const {
@@ -92,12 +93,13 @@ inline bool is_plain_law(const Law& law) {
          zero_point == static_cast<float>(static_cast<int>(zero_point));
 }
 
-// Whether all channels share one plain law: a scaled sum, at most one packed term, codes of a whole zero point.
+// Whether all channels share one plain law: a scaled sum, at most one packed term, codes of a whole zero point or float32.
 // For whole zero points, clip(rint(x) + z, 0, q) = rint(clip(x, -z, q - z)) + z, which takes fewer operations.
 inline bool is_simple_epilogue(const Epilogue& e) {
-  if (!e.is_uniform || !e.col_scale || e.num_channels == 0 || e.aggregate.num_bits || !e.output.num_bits) return false;
-  if (e.output_row_scale || e.num_terms > 1) return false;
-  return (e.num_terms == 0 || e.terms[0].num_bits == e.output.num_bits) && is_plain_law(e.output);
+  if (!e.is_uniform || !e.col_scale || e.num_channels == 0 || e.aggregate.num_bits || e.num_terms > 1) return false;
+  const int term_bits = e.num_terms ? e.terms[0].num_bits : e.output.num_bits;
+  if (!e.output.num_bits) return term_bits <= 8;
+  return !e.output_row_scale && term_bits == e.output.num_bits && is_plain_law(e.output);
 }
 
 }  // namespace smoothbit

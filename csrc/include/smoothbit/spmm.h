@@ -31,13 +31,20 @@ struct SpmmArgs {
   bool factors_follow_length = false;  // true only when ThresholdCache::factors_follow_length is
 };
 
-// Whether the AVX-512 kernels (with VBMI) make float32 rows of packed ones in registers of 64 bytes; large results they then
-// store past the caches, where a row is a multiple of 32 bytes.
+// Whether the AVX-512 kernels (with VBMI) make float32 rows of packed ones in registers of 64 bytes.
 inline bool spmm_has_wide_floats(int num_bits, int64_t num_channels) {
   return num_channels > 16 && (num_bits != 2 || num_channels <= 128);
 }
-inline bool spmm_streams_rows(int num_bits, int64_t num_channels) {
-  return spmm_has_wide_floats(num_bits, num_channels) && num_channels % 8 == 0;
+// Whether kernels store float32 rows past the caches where they are many: whole registers of 32 bytes. The AVX2 kernels finish
+// rows of up to 32 channels several at once, and do not.
+inline bool spmm_streams_rows(int num_bits, int64_t num_channels, bool has_wide) {
+  return num_channels % 8 == 0 && (num_channels > 32 || (has_wide && spmm_has_wide_floats(num_bits, num_channels)));
+}
+inline bool spmm_is_streamed(const SpmmArgs& args) {
+  constexpr int64_t kCacheBytes = 1 << 22;
+  const Epilogue& e = args.epilogue;
+  return !e.output.num_bits && e.num_channels % 8 == 0 && args.num_rows * e.num_channels * 4 > kCacheBytes &&
+         e.out_stride % 8 == 0 && reinterpret_cast<uintptr_t>(e.out) % 32 == 0;
 }
 
 using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);

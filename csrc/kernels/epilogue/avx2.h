@@ -131,6 +131,12 @@ SMOOTHBIT_INLINE void store_chunk_avx2(uint8_t* out, const __m256i codes_i32x8[4
                                                            _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7)));
 }
 
+// Eight values of a result.
+SMOOTHBIT_INLINE void store_floats_avx2(const Epilogue& e, float* out, __m256 values) {
+  if (e.is_streamed) _mm256_stream_ps(out, values);
+  else _mm256_storeu_ps(out, values);
+}
+
 SMOOTHBIT_INLINE __m256i load_sums_avx2(const int32_t* sums) {
   return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(sums));
 }
@@ -231,7 +237,7 @@ struct RowPlaceAvx2 {
     float* out = e.out_floats(row) + channel;
     for (int v = 0; v < V; ++v) {
       if (valid < 8) _mm256_maskstore_ps(out, lanes_below_avx2(valid), values[v]);
-      else _mm256_storeu_ps(out + 8 * v, values[v]);
+      else store_floats_avx2(e, out + 8 * v, values[v]);
     }
   }
   template <int kBits>
@@ -327,18 +333,25 @@ SMOOTHBIT_INLINE void finish_chunk_avx2(const Epilogue& e, const Place& place, c
 namespace smoothbit {
 namespace {
 
-// Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8,
-// and `sums` can be read up to the next multiple of 8.
 template <class Sum>
-inline __attribute__((noinline)) void finish_row_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
-                                                      const Sum* sums, float row_term) {
-  int64_t i = e.is_simple ? finish_simple_avx2(e, row, begin, count, sums, row_term) : 0;
+__attribute__((noinline)) void finish_chunks_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
+                                                  const Sum* sums, float row_term) {
+  int64_t i = 0;
   for (; i + 32 <= count; i += 32)
     finish_chunk_avx2<4>(e, RowPlaceAvx2<4>{row, begin + i, 8, row_term}, sums_at(sums, i));
   for (; i < count; i += 8) {
     const int valid = static_cast<int>(count - i < 8 ? count - i : 8);
     finish_chunk_avx2<1>(e, RowPlaceAvx2<1>{row, begin + i, valid, row_term}, sums_at(sums, i));
   }
+}
+
+// Finishes channels [begin, begin + count) of a row; sums[0] belongs to channel `begin`, a multiple of 8,
+// and `sums` can be read up to the next multiple of 8.
+template <class Sum>
+SMOOTHBIT_INLINE void finish_row_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count, const Sum* sums,
+                                      float row_term) {
+  const int64_t done = e.is_simple ? finish_simple_avx2(e, row, begin, count, sums, row_term) : 0;
+  if (done < count) finish_chunks_avx2(e, row, begin + done, count - done, sums_at(sums, done), row_term);
 }
 
 }  // namespace

@@ -411,6 +411,13 @@ void float_rows(const SpmmArgs& args, int64_t begin, int64_t end) {
 
 template <int kBits>
 void spmm_avx2(const SpmmArgs& args, int64_t begin, int64_t end) {
+  if (!args.epilogue.is_streamed && spmm_is_streamed(args)) {
+    SpmmArgs streamed = args;
+    streamed.epilogue.is_streamed = true;
+    spmm_avx2<kBits>(streamed, begin, end);
+    _mm_sfence();
+    return;
+  }
   if (spmm_planar_avx2(args, kBits, float_rows<kBits>, begin, end)) return;
   if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) narrow(args, begin, end);
   else if (args.weights) weighted_rows<kBits>(args, begin, end);

@@ -86,13 +86,6 @@ SMOOTHBIT_INLINE void run_of_places(const Call<kBits, Rows>& call, const Thresho
   neighbours<kBits, kTerms>(call, place, end, SearchPlanes<kBits, kTerms>{search});
 }
 
-// Whether float32 rows are whole registers of 32 bytes, and too many for the caches.
-bool is_streamed(int num_bits, const Epilogue& e, int64_t num_rows) {
-  constexpr int64_t kCacheBytes = 1 << 22;
-  return spmm_streams_rows(num_bits, e.num_channels) && num_rows * e.num_channels * 4 > kCacheBytes &&
-         e.out_stride % 8 == 0 && reinterpret_cast<uintptr_t>(e.out) % 32 == 0;
-}
-
 // Finishes places without a table. `other` takes places too, as the epilogue has tables: it then follows the schedule.
 template <int kBits, bool kHasTerm, class Rows>
 SMOOTHBIT_INLINE void other_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place,
@@ -171,7 +164,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   constexpr int kParts = Rows::kParts;
   if (!call.e.output.num_bits) {
     if constexpr (Channels<kBits, kParts>::kIsPossible) {
-      const FloatOutput<kBits, (kTerms > 0), Rows> output{call, {}, is_streamed(kBits, call.e, call.args.num_rows)};
+      const FloatOutput<kBits, (kTerms > 0), Rows> output{call, {}, spmm_is_streamed(call.args)};
       float_rows<kBits, (kTerms > 0)>(call, output, place, end);
       _mm_sfence();
     }
@@ -210,7 +203,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
 template <int kTerms, class Rows>
 void all_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   if (call.e.output.num_bits) return bit_rows<kTerms>(call, other, place, end);
-  bit_values<(kTerms > 0)>(call, is_streamed(1, call.e, call.args.num_rows), place, end);
+  bit_values<(kTerms > 0)>(call, spmm_is_streamed(call.args), place, end);
   _mm_sfence();
 }
 
@@ -287,8 +280,7 @@ void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
 // Whether float32 values take no more than SimpleLawAvx512 and a factor of the row.
 template <int kBits>
 bool has_simple_values(const Epilogue& e) {
-  return !e.output.num_bits && e.is_uniform && e.col_scale && e.num_channels > 0 && !e.aggregate.num_bits &&
-         (e.num_terms == 0 || (e.num_terms == 1 && e.terms[0].num_bits == kBits));
+  return e.is_simple && !e.output.num_bits && (e.num_terms == 0 || e.terms[0].num_bits == kBits);
 }
 
 // Whether the epilogue is one of these: a table, or the law of all channels, on whole registers.

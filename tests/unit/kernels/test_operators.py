@@ -314,11 +314,12 @@ def test_take_rows_refuses_other_layouts():
         kernels.take_rows(floats(4, 2), np.zeros(3, np.int32), out=np.empty((3, 3), np.float32))
 
 
-@pytest.mark.parametrize("num_channels", [40, 64])
+@pytest.mark.parametrize("has_term", [False, True])
+@pytest.mark.parametrize("num_channels", [40, 64, 136])
 @pytest.mark.parametrize("num_bits", [1, 2, 4, 8])
 @pytest.mark.parametrize("tag", isa.available()[:-1])
-def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits, num_channels):
-    num_rows = 4_400_000 // (4 * num_channels)  # what AVX-512 stores past the caches
+def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits, num_channels, has_term):
+    num_rows = 4_400_000 // (4 * num_channels)  # what is stored past the caches
     rng = np.random.default_rng(num_bits)
     lengths = np.repeat(rng.integers(1, 7, num_rows // 8 + 1), 8)[:num_rows]  # runs of one length
     lengths[100:104] = 0, 252, 253, 700
@@ -326,10 +327,15 @@ def test_float_rows_too_many_for_the_caches_go_where_they_belong(tag, num_bits, 
     graph = CSR(indptr, rng.integers(0, num_rows, indptr[-1]).astype(np.int32), num_rows)
     codes = pack(rng.integers(0, 1 << num_bits, (num_rows, num_channels)).astype(np.uint8), num_bits)
     source = aligned_rows(codes, num_channels, num_bits)
+    step, offset = np.full(num_channels, 0.7, np.float32), np.full(num_channels, -0.2, np.float32)
+    factors = (1 / np.maximum(lengths, 1)).astype(np.float32)
     epilogue = Epilogue(
         num_channels,
         col_scale=np.full(num_channels, 0.3, np.float32),
-        row_scale=(1 / np.maximum(lengths, 1)).astype(np.float32),
+        row_scale=factors,
+        terms=(Term(source, num_bits, step, offset, factors),) if has_term else (),
+        has_relu=has_term,
+        output_row_scale=factors if has_term else None,
         out_rows=rng.permutation(num_rows).astype(np.int32),
     )
     buffer = np.zeros(num_rows * num_channels + 16, np.float32)
