@@ -31,6 +31,34 @@ void requantize_tiles(const RequantizeArgs& args, int64_t row_begin, int64_t row
   }
 }
 
+// Rows of whole chunks and a rest; see quantizes_floats.
+template <int kBits>
+void quantize_floats(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
+  const Epilogue& e = args.epilogue;
+  const Term& term = e.terms[0];
+  const PlainLawAvx2 law(e.output);
+  const __m256 step = _mm256_set1_ps(term.step[0]);
+  const bool has_factors = term.step[0] != 1.0f || term.row_scale;
+  const auto each = [](const auto& operation) { each_avx2<4>(operation); };
+  for (int64_t row = row_begin; row < row_end; ++row) {
+    const float* values = static_cast<const float*>(term.data) + row * term.stride;
+    uint8_t* out = static_cast<uint8_t*>(e.out) + row * e.out_stride;
+    const __m256 scale = _mm256_set1_ps(term.row_scale ? term.row_scale[row] : 1.0f);
+    int64_t c = 0;
+    for (; c + 32 <= e.num_channels; c += 32, out += 4 * kBits) {
+      __m256 y[4];
+      __m256i codes[4];
+      each([&](int v) { y[v] = _mm256_loadu_ps(values + c + 8 * v); });
+      if (has_factors) each([&](int v) { y[v] = _mm256_mul_ps(_mm256_mul_ps(y[v], step), scale); });
+      if (e.has_relu) each([&](int v) { y[v] = _mm256_max_ps(y[v], _mm256_setzero_ps()); });
+      law.codes(FloatsAvx2<4>{y[0], y[1], y[2], y[3]}, codes);
+      store_chunk_avx2<kBits>(out, codes);
+    }
+    if (c < e.num_channels) finish_row_avx2(e, row, c, e.num_channels - c, args.sums, 0.0f);
+    clear_row_padding_serial(e, row);
+  }
+}
+
 }  // namespace
 
 void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t row_end) {
@@ -45,6 +73,14 @@ void requantize_i32_avx2(const RequantizeArgs& args, int64_t row_begin, int64_t 
   if (has_tile_avx2(e.num_channels)) {
     requantize_tiles(args, row_begin, row_end);
     return;
+  }
+  if (e.num_channels >= 32 && quantizes_floats(args)) {
+    switch (e.output.num_bits) {
+      case 1: return quantize_floats<1>(args, row_begin, row_end);
+      case 2: return quantize_floats<2>(args, row_begin, row_end);
+      case 4: return quantize_floats<4>(args, row_begin, row_end);
+      default: return quantize_floats<8>(args, row_begin, row_end);
+    }
   }
   const int64_t whole = e.num_channels / 8 * 8;
   for (int64_t row = row_begin; row < row_end; ++row) {

@@ -9,14 +9,6 @@ SMOOTHBIT_BEGIN_AVX512
 namespace smoothbit {
 namespace {
 
-// Whether codes are those of float32 rows by one law, as the inputs of a network become codes.
-bool quantizes_floats(const RequantizeArgs& args) {
-  const Epilogue& e = args.epilogue;
-  const bool is_term_alone = !args.sums && e.num_terms == 1 && e.terms[0].num_bits == 32 && !e.row_scale &&
-                             !e.col_term && !e.col_bias && !e.aggregate.num_bits && !e.output_row_scale;
-  return is_term_alone && e.is_uniform && e.num_channels >= 64 && is_plain_law(e.output);
-}
-
 template <int kBits, bool kIsUnit>
 void quantize_rows(const RequantizeArgs& args, const SimpleLawAvx512<kBits>& law, int64_t row_begin, int64_t row_end) {
   const Epilogue& e = args.epilogue;
@@ -59,7 +51,7 @@ void requantize_i32_avx512(const RequantizeArgs& args, int64_t row_begin, int64_
     requantize_i32_avx2(args, row_begin, row_end);
     return;
   }
-  if (quantizes_floats(args)) {
+  if (e.num_channels >= 64 && quantizes_floats(args)) {
     switch (e.output.num_bits) {
       case 1: return quantize_floats<1>(args, row_begin, row_end);
       case 2: return quantize_floats<2>(args, row_begin, row_end);
