@@ -1,5 +1,5 @@
-// AVX2 epilogue of rows whose channels all share one plain law (is_simple_epilogue): constants in registers, no
-// test for parts that are not there. About 90 instructions for 32 channels, where the general form takes 210.
+// AVX2 epilogue of rows whose channels all share one plain law (is_simple_epilogue), codes or float32 values: constants in
+// registers, no test for parts that are not there. About 90 instructions for 32 channels, where the general form takes 210.
 //
 // The float operations are those of the general form in its order; the last three are exchanged as epilogue.h
 // says: clip before rounding, so that the zero point is added to bytes.
@@ -28,7 +28,7 @@ struct FloatsAvx2 {
 // Constants of one row.
 struct SimpleRowAvx2 {
   __m256 col_scale, row_scale, row_term, col_bias, step, offset, term_row_scale;
-  bool has_row_scale, has_row_term, has_bias, has_term_row_scale, has_relu, has_phase;
+  bool has_row_scale, has_row_term, has_bias, has_term_row_scale, has_relu;
 
   SMOOTHBIT_INLINE SimpleRowAvx2(const Epilogue& e, int64_t row, float row_term_value) {
     col_scale = first_or_zero(e.col_scale);
@@ -112,8 +112,8 @@ SMOOTHBIT_INLINE void groups_avx2(int64_t count, const Group& group) {
 
 // Functions of their own: gcc 12 leaves the operations of each_avx2 as calls in a function that has become large.
 template <int kBits, bool kHasTerm, class Sum>
-__attribute__((noinline, flatten)) void simple_codes_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count, const Sum* sums,
-                                         float row_term) {
+__attribute__((noinline, flatten)) void simple_codes_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
+                                                          const Sum* sums, float row_term) {
   const SimpleRowAvx2 constants(e, row, row_term);
   const PlainLawAvx2 law(e.output);
   const uint8_t* bytes = simple_term_avx2<kBits, kHasTerm>(e, row, begin);
@@ -129,8 +129,8 @@ __attribute__((noinline, flatten)) void simple_codes_avx2(const Epilogue& e, int
 }
 
 template <int kBits, bool kHasTerm, class Sum>
-__attribute__((noinline, flatten)) void simple_values_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count, const Sum* sums,
-                                         float row_term) {
+__attribute__((noinline, flatten)) void simple_values_avx2(const Epilogue& e, int64_t row, int64_t begin, int64_t count,
+                                                           const Sum* sums, float row_term) {
   const SimpleRowAvx2 constants(e, row, row_term);
   const __m256 factor = _mm256_set1_ps(e.output_row_scale ? e.output_row_scale[row] : 1.0f);
   const uint8_t* bytes = simple_term_avx2<kBits, kHasTerm>(e, row, begin);
