@@ -60,13 +60,15 @@ struct LinesAhead {
     next += 128;
   }
 };
+struct NothingAhead {
+  SMOOTHBIT_INLINE void prefetch() {}
+};
 
 // Eight rows of unpacked sextets against `num_steps` of a panel group, at most those that fit 16 bits. Rows of sums, 64
 // channels each, begin `sums_stride` bytes apart.
-template <int kBits>
+template <int kBits, class Ahead>
 __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel,
-                                                int64_t num_steps, uint8_t* sums, int64_t sums_stride,
-                                                LinesAhead ahead) {
+                                                int64_t num_steps, uint8_t* sums, int64_t sums_stride, Ahead ahead) {
   alignas(64) static constexpr GemmFieldProducts<kBits, 6> kTable;
   const uint8_t* products = kTable.product;
   const __m512i zero = _mm512_setzero_si512();
@@ -105,6 +107,13 @@ __attribute__((noinline)) void multiply_sextets(const uint8_t* codes, int64_t co
   store_sextets(sums_5, sums + 5 * sums_stride);
   store_sextets(sums_6, sums + 6 * sums_stride);
   store_sextets(sums_7, sums + 7 * sums_stride);
+}
+
+template <int kBits>
+SMOOTHBIT_INLINE void multiply_sextets(const uint8_t* codes, int64_t codes_stride, const uint8_t* panel, int64_t num_steps,
+                                       uint8_t* sums, int64_t sums_stride, LinesAhead ahead) {
+  if (ahead.next < ahead.end) multiply_sextets<kBits, LinesAhead>(codes, codes_stride, panel, num_steps, sums, sums_stride, ahead);
+  else multiply_sextets<kBits, NothingAhead>(codes, codes_stride, panel, num_steps, sums, sums_stride, NothingAhead());
 }
 
 // In the order of the channels, added to those of the depths before unless `is_first`.
