@@ -73,7 +73,7 @@ class TabulatedCase {
     SpmmArgs args = bind(out, variant);
     args.epilogue.output = Law();
     args.epilogue.out_stride = num_channels_;
-    args.epilogue.is_simple = false;
+    args.epilogue.is_simple = is_simple_epilogue(args.epilogue);
     if (variant % 2) {
       std::vector<int32_t> rows;
       for (int64_t row = num_rows_; row > 0; --row) rows.push_back(static_cast<int32_t>(row - 1));
