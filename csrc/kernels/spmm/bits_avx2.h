@@ -18,7 +18,7 @@ struct BitsAvx2 {
   using Vector = __m256i;
   static SMOOTHBIT_INLINE __m256i repeat(int x) { return _mm256_set1_epi32(x); }
   static SMOOTHBIT_INLINE __m256i subtract(__m256i a, __m256i b) { return _mm256_sub_epi32(a, b); }
-  static SMOOTHBIT_INLINE __m256i repeat_bit(__m256i x, int i) { return _mm256_srai_epi32(_mm256_slli_epi32(x, 31 - i), 31); }
+  static SMOOTHBIT_INLINE __m256i bit(__m256i x, int i) { return _mm256_and_si256(_mm256_srli_epi32(x, i), repeat(1)); }
   static SMOOTHBIT_INLINE __m256i parity(__m256i a, __m256i b, __m256i c) { return a ^ b ^ c; }
   static SMOOTHBIT_INLINE __m256i majority(__m256i a, __m256i b, __m256i c) { return a ^ ((a ^ b) & (a ^ c)); }
   template <int kDistance>

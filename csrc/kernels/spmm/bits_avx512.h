@@ -22,7 +22,7 @@ struct BitsAvx512 {
   using Vector = __m512i;
   static SMOOTHBIT_INLINE __m512i repeat(int x) { return _mm512_set1_epi32(x); }
   static SMOOTHBIT_INLINE __m512i subtract(__m512i a, __m512i b) { return _mm512_sub_epi32(a, b); }
-  static SMOOTHBIT_INLINE __m512i repeat_bit(__m512i x, int i) { return _mm512_srai_epi32(_mm512_slli_epi32(x, 31 - i), 31); }
+  static SMOOTHBIT_INLINE __m512i bit(__m512i x, int i) { return _mm512_and_si512(_mm512_srli_epi32(x, i), repeat(1)); }
   static SMOOTHBIT_INLINE __m512i parity(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0x96); }
   static SMOOTHBIT_INLINE __m512i majority(__m512i a, __m512i b, __m512i c) { return _mm512_ternarylogic_epi32(a, b, c, 0xe8); }
   template <int kDistance>

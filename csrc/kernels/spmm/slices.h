@@ -22,7 +22,7 @@ namespace {
 
 // Counts modulo 2^kSlices for each bit of a register, and whether one has passed that. Bits has the Vector; parity and majority
 // of three of them; a move of each part of 128 bits to the place of another; and of lanes of 32 bits one number repeated,
-// differences, and one bit of each repeated.
+// differences, and bit i of each.
 template <class Bits, int kSlices>
 struct Slices {
   using Vector = typename Bits::Vector;
@@ -108,7 +108,7 @@ class CountBits {
       for (int code = 0; code < kCodes; ++code)
         if (code >> t & 1) factors[code] ^= factors[code ^ (1 << t)];
     for (int i = 0; i <= kSlices; ++i)
-      for (int code = 0; code < kCodes; ++code) factors_[i][code] = Bits::repeat_bit(factors[code], i);
+      for (int code = 0; code < kCodes; ++code) factors_[i][code] = Bits::subtract(Bits::repeat(0), Bits::bit(factors[code], i));
   }
   static int threshold(const ThresholdTable& table, int code) { return table.at[code] + ThresholdTable::kBias + 1; }
   // Packed output codes; `terms` are packed codes.
