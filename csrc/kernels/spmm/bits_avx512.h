@@ -69,14 +69,12 @@ __attribute__((noinline)) bool bit_group(const Call<1, Rows>& call, int64_t plac
   constexpr int kParts = Rows::kParts;
   const ThresholdTable* tables[kParts];
   if (!Group<Rows>::find_tables(call, place, tables)) return false;
-  const auto thresholds = [&](auto of) {
-    const auto number = [&](int p) { return of(*tables[p < kParts ? p : 0]); };
-    return Group<Rows>::repeat_32(_mm_setr_epi32(number(0), number(1), number(2), number(3)));
+  const auto thresholds = [&tables](int code) {
+    const auto of_part = [&](int p) { return bit_threshold(*tables[p % kParts], code); };
+    return Group<Rows>::repeat_32(_mm_setr_epi32(of_part(0), of_part(1), of_part(2), of_part(3)));
   };
   with_slices(call.length(place), [&](auto slices) {
-    using Codes = CountBits<BitsAvx512, decltype(slices)::value, kTerms>;
-    const Codes codes(
-        [&](int code) { return thresholds([code](const ThresholdTable& table) { return Codes::threshold(table, code); }); });
+    const CountBits<BitsAvx512, decltype(slices)::value, kTerms> codes(thresholds);
     Places<kTerms, Rows>(call).finish(call, place, Group<Rows>(call.rows, call.indptr + place, call.length(place)), codes);
   });
   return true;

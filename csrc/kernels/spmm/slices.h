@@ -90,6 +90,9 @@ struct Slices {
   }
 };
 
+// The least sum that is coded as 1, for the codes of the terms.
+SMOOTHBIT_INLINE int bit_threshold(const ThresholdTable& table, int code) { return table.at[code] + ThresholdTable::kBias + 1; }
+
 // What becomes of the entries of a list and the codes of its terms.
 template <class Bits, int kSlices, int kTerms>
 class CountBits {
@@ -98,7 +101,7 @@ class CountBits {
   using Sums = Slices<Bits, kSlices>;
 
   explicit CountBits(const ThresholdTable& table)
-      : CountBits([&table](int code) { return Bits::repeat(threshold(table, code)); }) {}
+      : CountBits([&table](int code) { return Bits::repeat(bit_threshold(table, code)); }) {}
   // `thresholds(code)` has the thresholds of that code in lanes of 32 bits.
   template <class Thresholds>
   SMOOTHBIT_INLINE explicit CountBits(const Thresholds& thresholds) {
@@ -110,7 +113,6 @@ class CountBits {
     for (int i = 0; i <= kSlices; ++i)
       for (int code = 0; code < kCodes; ++code) factors_[i][code] = Bits::subtract(Bits::repeat(0), Bits::bit(factors[code], i));
   }
-  static int threshold(const ThresholdTable& table, int code) { return table.at[code] + ThresholdTable::kBias + 1; }
   // Packed output codes; `terms` are packed codes.
   template <class List>
   SMOOTHBIT_INLINE Vector operator()(const List& list, const Vector* terms) const {
