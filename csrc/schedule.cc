@@ -24,7 +24,7 @@ void sort_block(const int64_t* indptr, int64_t begin, int64_t end, int32_t* rows
 
 OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride,
                              bool is_sorted, std::unique_ptr<SourceCopy> copy, int64_t block_rows)
-    : given_indptr_(indptr), copy_(std::move(copy)), block_rows_(block_rows) {
+    : given_indptr_(indptr), copy_(std::move(copy)) {
   offsets_.resize(static_cast<size_t>(indptr[num_rows] + RowSchedule::kPadding));
   uint32_t* next = offsets_.data();
   const auto append = [indices, row_stride, &next](int64_t begin, int64_t end, const auto& place) {
@@ -33,6 +33,7 @@ OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int6
     });
   };
   if (is_sorted) {
+    if (copy_) block_rows = std::min(block_rows, copy_->bin_rows());
     rows_.resize(static_cast<size_t>(num_rows));
     for (int64_t begin = 0; begin < num_rows; begin += block_rows)
       sort_block(indptr, begin, std::min(begin + block_rows, num_rows), rows_.data() + begin);
@@ -63,8 +64,8 @@ OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int6
 }
 
 RowSchedule OwnedSchedule::view(const uint8_t* source) const {
-  if (rows_.empty()) return {given_indptr_, offsets_.data(), nullptr, 1, source};
-  return {indptr_.data(), offsets_.data(), rows_.data(), block_rows_, source};
+  if (rows_.empty()) return {given_indptr_, offsets_.data(), nullptr, source};
+  return {indptr_.data(), offsets_.data(), rows_.data(), source};
 }
 
 }  // namespace smoothbit

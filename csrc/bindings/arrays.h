@@ -42,7 +42,7 @@ inline void require(bool holds, const char* rule) {
 // A negative count is an upper bound: use fewer when the work is small.
 int resolve_threads(int num_threads, int64_t work, int64_t work_per_thread);
 
-// Runs kernel(args, begin, end) over parts of the rows, whole blocks, with the GIL released.
+// Runs kernel(args, begin, end) over parts of the rows, with the GIL released.
 template <class Args>
 struct RowJob {
   void (*kernel)(const Args&, int64_t, int64_t);
@@ -50,22 +50,18 @@ struct RowJob {
   const int64_t* indptr;
   int64_t num_rows;
   int num_parts;
-  int64_t block_rows;
 
-  int64_t begin(int part) const {
-    const int64_t row = part_begin(indptr, num_rows, part, num_parts);
-    return std::min((row + block_rows - 1) / block_rows * block_rows, num_rows);
-  }
   static void call(void* context, int part) {
     const RowJob& job = *static_cast<const RowJob*>(context);
-    const int64_t begin = job.begin(part), end = job.begin(part + 1);
+    const int64_t begin = part_begin(job.indptr, job.num_rows, part, job.num_parts);
+    const int64_t end = part_begin(job.indptr, job.num_rows, part + 1, job.num_parts);
     if (begin < end) job.kernel(*job.args, begin, end);
   }
 };
 
 template <class Args>
 void run_rows(void (*kernel)(const Args&, int64_t, int64_t), const Args& args, const int64_t* indptr,
-              int64_t num_rows, int num_threads, int64_t block_rows = 1) {
+              int64_t num_rows, int num_threads) {
   if (num_rows == 0) return;
   if (num_threads <= 1) {
     kernel(args, 0, num_rows);
@@ -76,7 +72,7 @@ void run_rows(void (*kernel)(const Args&, int64_t, int64_t), const Args& args, c
   constexpr int64_t kMinPartsPerThread = 4, kMaxPartsPerThread = 16, kRowsPerPart = 512;
   const int num_parts = static_cast<int>(std::clamp<int64_t>(num_rows / kRowsPerPart, num_threads * kMinPartsPerThread,
                                                              num_threads * kMaxPartsPerThread));
-  RowJob<Args> job{kernel, &args, indptr, num_rows, num_parts, block_rows};
+  RowJob<Args> job{kernel, &args, indptr, num_rows, num_parts};
   run_parts(num_threads, num_parts, &RowJob<Args>::call, &job);
 }
 

@@ -23,7 +23,7 @@ class GatherCall : public Call {
     BufferPool::Loan copy;
     if (schedule_ && follows_schedule(kernels.isa)) copy = schedule_->set(args, is_sorted(), num_threads_);
     if (args.schedule.offsets) args.factors_follow_length = factors_follow_length();
-    run_rows(kernel, args, args.indptr, args.num_rows, num_threads_, args.schedule.block_rows);
+    run_rows(kernel, args, args.schedule.offsets ? args.schedule.indptr : args.indptr, args.num_rows, num_threads_);
   }
 
  protected:

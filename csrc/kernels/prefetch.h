@@ -42,9 +42,5 @@ SMOOTHBIT_INLINE void prefetch_entries(const Entry* entries) {
   prefetch_row(entries + 1024);
 }
 
-// Asks for a line that is written soon. Asked for to be read, one that another thread wrote last stays shared, and its
-// store waits (two threads, rows in a schedule's sequence: 4.3 to 3.5 ms).
-SMOOTHBIT_INLINE void prefetch_to_write(const void* line) { __builtin_prefetch(line, 1, 2); }
-
 }  // namespace
 }  // namespace smoothbit

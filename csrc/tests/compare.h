@@ -58,11 +58,8 @@ void run_split(int64_t num_rows, const Work& work) {
 }
 
 template <class Kernel, class Args>
-void run_split(Kernel kernel, const Args& args, int64_t num_rows, int64_t block_rows = 1) {
-  const int64_t num_blocks = (num_rows + block_rows - 1) / block_rows;
-  run_split(num_blocks, [&](int, int64_t begin, int64_t end) {
-    kernel(args, begin * block_rows, std::min(end * block_rows, num_rows));
-  });
+void run_split(Kernel kernel, const Args& args, int64_t num_rows) {
+  run_split(num_rows, [&](int, int64_t begin, int64_t end) { kernel(args, begin, end); });
 }
 
 }  // namespace

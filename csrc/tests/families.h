@@ -121,7 +121,7 @@ void test_tabulated(Random& random, int bits, int length, int extra, int variant
         SpmmArgs args = c.bind(got, variant);
         args.epilogue.thresholds = &cache;
         args.schedule = schedule;
-        run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows, schedule.block_rows);
+        run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows);
         tally.add(schedule.offsets ? "scheduled" : "tabulated", isa, got == want && got.is_intact(), what);
       }
     }
@@ -139,7 +139,7 @@ void test_uniform(Random& random, int bits, int length, int extra, int variant,
         got.reset();
         SpmmArgs args = bind(got);
         args.schedule = schedule;
-        run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows, schedule.block_rows);
+        run_split(kernels_for(isa).spmm[bits_index(bits)], args, num_rows);
         tally.add(family, isa, got == want && got.is_intact(),
                   "u" + std::to_string(bits) + " F=" + std::to_string(length) + " extra=" + std::to_string(extra) +
                       " variant=" + std::to_string(variant) + (schedule.rows ? " sorted" : schedule.offsets ? " offsets" : ""));

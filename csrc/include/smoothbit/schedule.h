@@ -17,26 +17,24 @@
 
 namespace smoothbit {
 
-// Place p holds the entries offsets[indptr[p]] .. of row rows[p], or of row p where there are no `rows`. A block has the
-// same rows as places, so what begins and ends with a block is the same rows in both.
+// Place p holds the entries offsets[indptr[p]] .. of row rows[p], or of row p where there are no `rows`.
 struct RowSchedule {
   static constexpr int64_t kPadding = 224;  // offsets, all 0, that can be read after the last one
 
   const int64_t* indptr = nullptr;    // [N + 1]
   const uint32_t* offsets = nullptr;  // [E + kPadding], bytes from the start of the source; null: there is no schedule
   const int32_t* rows = nullptr;      // [N], or null
-  int64_t block_rows = 1;
   const uint8_t* source = nullptr;    // what the offsets count from
 };
 
 // A schedule and its arrays.
 class OwnedSchedule {
  public:
-  static constexpr int64_t kBlockRows = 2048;
+  static constexpr int64_t kBlockRows = 1 << 16;
 
   // For sources whose rows are `row_stride` bytes apart, 2^32 bytes at most. Rows keep their sequence unless
   // `is_sorted`, and where they come by falling length already; the schedule then refers to `indptr`. Offsets are of
-  // `copy`, whose bins are whole blocks, if there is one.
+  // `copy`, if there is one; no block is larger than its bins, which are whole blocks.
   OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride, bool is_sorted,
                 std::unique_ptr<SourceCopy> copy = nullptr, int64_t block_rows = kBlockRows);
 
@@ -51,7 +49,6 @@ class OwnedSchedule {
   LargeVector<uint32_t> offsets_;
   LargeVector<int32_t> rows_;  // empty: those of the matrix
   std::unique_ptr<SourceCopy> copy_;
-  int64_t block_rows_;
 };
 
 }  // namespace smoothbit

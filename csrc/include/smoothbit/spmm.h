@@ -7,8 +7,7 @@
 // Overflow: sums are exact while row length * (2^b - 1) * max|w| <= 2^31 - 1 (caller's duty). Narrow
 //           accumulators inside a kernel are flushed before their own bound:
 //               u8 lanes:  255 rows of u1, 85 of u2, 17 of u4;  u16 lanes: 257 rows of u8.
-// Threads:  rows are independent, so any partition of them gives the same bits. With a schedule, parts begin and end
-//           with its blocks.
+// Threads:  rows are independent, so any partition of them, or of the places of a schedule, gives the same bits.
 #pragma once
 
 #include <cstdint>
@@ -27,7 +26,7 @@ struct SpmmArgs {
   int64_t num_rows = 0;
   int64_t num_sources = 0;
   Epilogue epilogue;
-  RowSchedule schedule;  // of the same rows and entries, weights null; a kernel may use either for whole blocks
+  RowSchedule schedule;  // of the same rows and entries, weights null; all parts of a call use it, or none
   bool factors_follow_length = false;  // true only when ThresholdCache::factors_follow_length is
 };
 

@@ -48,7 +48,7 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
     const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
     for (int64_t i = 0; i < count; ++i) {
       PlanesAvx512<kBits> sums;
-      if (byte == 0) call.prefetch_next_block(place + i);
+      if (byte == 0) call.prefetch_places(place + i);
       sums.start();
       sums.add(OneRow<Rows>(rows, call.indptr[place + i], call.indptr[place + i + 1]));
       sums.split();
@@ -234,11 +234,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Call<kBits, Rows> call{
-      args, args.epilogue, indptr, place_rows, {args.epilogue, place_rows, args.schedule.block_rows, begin, end},
+      args, args.epilogue, indptr, place_rows, {args.epilogue, place_rows, begin, end},
       has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
       packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
       SimpleLawAvx512<kBits>(args.epilogue), {}};
-  if constexpr (Rows::kIsPrefetched) call.ahead.prefetch_first_places();
+  if constexpr (Rows::kIsPrefetched) call.ahead.prefetch_first();
   switch (args.epilogue.num_terms) {
     case 0: return all_rows<0>(call, other, begin, end);
     case 1: return all_rows<1>(call, other, begin, end);

@@ -1,10 +1,11 @@
 // What the rows of one call of spmm share, AVX-512.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 
 #include "../epilogue/simple_avx512.h"
-#include "block_ahead.h"
+#include "places_ahead.h"
 #include "search_avx512.h"
 #include "smoothbit/spmm.h"
 
@@ -24,7 +25,7 @@ struct Call {
   const Epilogue& e;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
-  BlockAhead ahead;           // of the places that are finished here
+  PlacesAhead ahead;          // of the places that are finished here
   bool has_tables;
   int64_t last;         // first byte of the last register of a row
   __m512i valid;        // bits of that register that are codes
@@ -36,7 +37,7 @@ struct Call {
   SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const { return ahead.term(t, row); }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
   // What fits the second-level cache is not asked for.
-  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
+  SMOOTHBIT_INLINE void prefetch_places(int64_t place) const {
     if constexpr (Rows::kIsPrefetched) ahead.template prefetch<kParts>(place);
   }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return ahead.out(row); }
@@ -70,11 +71,14 @@ struct Call {
   SMOOTHBIT_INLINE bool is_too_long(int64_t count) const {
     return count > (last ? ThresholdCache::max_length(kBits) : ThresholdCache::max_word_length(kBits));
   }
-  // The place after one without a table, and after all that follow and are too long for any.
+  // The place after one without a table, and after all that follow and are too long for any. These read their own factors,
+  // for which nobody has asked where lengths tell those of others: now the first ones are asked for, the rest ahead.
   int64_t after_long_rows(int64_t place, int64_t end) const {
-    do ++place;
-    while (place < end && is_too_long(length(place)));
-    return place;
+    int64_t next = place + 1;
+    while (next < end && is_too_long(length(next))) ++next;
+    if (Rows::kIsPrefetched && place_rows)
+      for (int64_t i = place; i < std::min(next, place + PlacesAhead::kPlaces); ++i) ahead.prefetch_factors(place_rows[i]);
+    return next;
   }
   // Whether kCount places, 2 or 4 and all there, have `length`.
   template <int kCount>
@@ -125,9 +129,8 @@ class Places {
  public:
   template <int kBits>
   explicit Places(const Call<kBits, Rows>& call)
-      : rows_(call.place_rows), out_(call.out(0)), out_stride_(call.e.out_stride), block_rows_(call.args.schedule.block_rows),
-        first_block_end_(call.ahead.begin + block_rows_), last_begin_(call.ahead.end - kParts - block_rows_),
-        valid_(call.valid) {
+      : rows_(call.place_rows), out_(call.out(0)), out_stride_(call.e.out_stride), 
+        last_begin_(call.ahead.end - kParts - PlacesAhead::kPlaces), has_factors_(call.args.factors_follow_length), valid_(call.valid) {
     for (int t = 0; t < kTerms; ++t) {
       terms_[t] = call.term(t, 0);
       term_strides_[t] = call.e.terms[t].stride;
@@ -149,15 +152,17 @@ class Places {
   static constexpr int64_t kBytes = kPartBytes<kParts>;
 
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return rows_ ? rows_[place] : place; }
-  // As Call::prefetch_next_block, but between the first and the last block rows of one register are a line of each array.
+  // As Call::prefetch_places, but factors only where they are looked at.
   template <int kBits>
   SMOOTHBIT_INLINE void prefetch(const Call<kBits, Rows>& call, int64_t place) const {
     if (!Rows::kIsPrefetched || !rows_) return;
-    if (place < first_block_end_ || place > last_begin_) return call.prefetch_next_block(place);
-    const int64_t next = place + block_rows_;
-    for (int t = 0; t < kTerms; ++t) prefetch_row(terms_[t] + next * term_strides_[t]);
-    prefetch_to_write(out_ + next * out_stride_);
-    if (next % 16 < kParts) call.ahead.prefetch_factors(next);
+    if (place > last_begin_) return;
+    for (int p = 0; p < kParts; ++p) {
+      const int64_t next = rows_[place + PlacesAhead::kPlaces + p];
+      for (int t = 0; t < kTerms; ++t) prefetch_row(terms_[t] + next * term_strides_[t]);
+      prefetch_row(out_ + next * out_stride_);
+      if (!has_factors_) call.ahead.prefetch_factors(next);
+    }
   }
   // Codes of a term.
   SMOOTHBIT_INLINE __m512i terms_of(int t, int64_t place) const {
@@ -178,7 +183,8 @@ class Places {
   const uint8_t* terms_[kTerms ? kTerms : 1];
   int64_t term_strides_[kTerms ? kTerms : 1];
   uint8_t* out_;
-  int64_t out_stride_, block_rows_, first_block_end_, last_begin_;
+  int64_t out_stride_, last_begin_;
+  bool has_factors_;  // that are the same for all rows of one length
   __m512i valid_;
 };
 

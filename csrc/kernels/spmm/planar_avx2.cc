@@ -22,7 +22,7 @@
 #include "../epilogue/avx2.h"
 #include "../epilogue/thresholds.h"
 #include "bits_avx2.h"
-#include "block_ahead.h"
+#include "places_ahead.h"
 #include "planar.h"
 #include "planes_avx2.h"
 
@@ -343,7 +343,7 @@ struct Call {
   Rows rows;
   const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
   const int32_t* place_rows;  // row of each place, or null
-  const BlockAhead& ahead;
+  const PlacesAhead& ahead;
   int64_t last;               // first byte of the last register of a row
   __m256i valid;              // bits of that register that are codes
   const uint8_t* terms[2];
@@ -357,7 +357,7 @@ struct Call {
   int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }
   // At `kCount` places. What fits the second-level cache is not asked for.
   template <int kCount>
-  SMOOTHBIT_INLINE void prefetch_next_block(int64_t place) const {
+  SMOOTHBIT_INLINE void prefetch_places(int64_t place) const {
     if constexpr (Rows::kIsPrefetched) ahead.prefetch<kCount>(place);
   }
   template <int kBits>
@@ -367,7 +367,7 @@ struct Call {
   }
   void other_rows(SpmmKernel other, int64_t place, int64_t count) const {
     for (const int64_t end = place + count; place < end; ++place) {
-      prefetch_next_block<1>(place);
+      prefetch_places<1>(place);
       other(args, place, place + 1);
     }
   }
@@ -407,7 +407,7 @@ template <int kTerms, class Rows, class Codes>
 SMOOTHBIT_INLINE void finish_registers(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
-  call.template prefetch_next_block<1>(place);
+  call.template prefetch_places<1>(place);
   OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
   for (int64_t byte = 0;; byte += 32, list.rows.source += 32) {
     __m256i terms[2];
@@ -425,7 +425,7 @@ template <int kTerms, class Rows, class Codes>
 SMOOTHBIT_INLINE void finish_two_registers(const Call<Rows>& call, const Codes& codes_of, int64_t place) {
   const int64_t row = call.row_at(place);
   uint8_t* out = call.out(row);
-  call.template prefetch_next_block<1>(place);
+  call.template prefetch_places<1>(place);
   const OneRow<Rows> list{call.rows, call.indptr[place], call.length(place)};
   __m256i terms[2], next_terms[2], first, second;
   for (int t = 0; t < kTerms; ++t) {
@@ -450,7 +450,7 @@ SMOOTHBIT_INLINE void finish_row(const Call<Rows>& call, const Codes& codes_of, 
 // Codes of the terms of the rows at `place` and `place + 1`, of 16 bytes, and where their own go.
 template <int kTerms, class Rows>
 SMOOTHBIT_INLINE void load_pair(const Call<Rows>& call, int64_t place, __m256i terms[2]) {
-  call.template prefetch_next_block<2>(place);
+  call.template prefetch_places<2>(place);
   for (int t = 0; t < kTerms; ++t) terms[t] = join(call.term(t, call.row_at(place)), call.term(t, call.row_at(place + 1)));
 }
 template <class Rows>
@@ -611,11 +611,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& 
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
   const Epilogue& e = args.epilogue;
   const auto data = [&e](int t) { return static_cast<const uint8_t*>(e.terms[t].data); };
-  const BlockAhead ahead{e, place_rows, args.schedule.block_rows, begin, end};
+  const PlacesAhead ahead{e, place_rows, begin, end};
   const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits), rows, indptr, place_rows, ahead, last,
                         valid_bits(row_bits, last, is_wide), {data(0), data(1)}, {e.terms[0].stride, e.terms[1].stride},
                         static_cast<uint8_t*>(e.out), e.out_stride};
-  if constexpr (Rows::kIsPrefetched) ahead.prefetch_first_places();
+  if constexpr (Rows::kIsPrefetched) ahead.prefetch_first();
   const auto choose = [&](auto terms) {
     constexpr int kTerms = decltype(terms)::value;
     if constexpr (kBits == 4)
