@@ -125,9 +125,13 @@ bool find_words(const Reached& reached, double slope, int bound, int num_combina
         first = std::min(first, middle);
         last = std::max(last, middle);
       }
-  const int lowest = bound - (32767 >> words.shift), highest = 32767 >> words.shift;
-  if (lowest > highest) return false;
-  words.center = static_cast<int16_t>(std::clamp(static_cast<int>(std::lround((first + last) / 2)), lowest, highest));
+  const int reach = 32767 >> words.shift, lowest = bound - reach, highest = reach;
+  if (lowest > highest && num_combinations > 1) return false;
+  const int middle = static_cast<int>(std::lround((first + last) / 2));
+  const int center = lowest > highest ? middle : std::clamp(middle, lowest, highest);
+  words.center = static_cast<int16_t>(center);
+  words.least = static_cast<int16_t>(std::max(center - reach, 0));
+  words.most = static_cast<int16_t>(std::min(center + reach, bound));
   const int factor = static_cast<int>(std::lround((units / (1 << words.shift) - 1) * 32768));
   for (const int change : {0, -1, 1, -2, 2, -3, 3}) {
     if (factor + change < 0 || factor + change > 32767) continue;

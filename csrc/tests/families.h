@@ -74,7 +74,7 @@ void test_spmax(Random& random, int bits, int length, int extra, int variant) {
 
 constexpr int32_t kFewRows = 16;  // so that most lengths get their table in a few passes
 
-// Tables by every sum and every code of a term; words and bytes count as families of their own.
+// Tables by every sum and every code of a term; words, clamped ones, and bytes count as families of their own.
 void test_tables(Random& random, int bits, int variant) {
   const TabulatedCase c(random, bits, 32, 0, variant, TabulatedCase::kNumRows);
   OutputBuffer out = c.make_output();
@@ -100,7 +100,8 @@ void test_tables(Random& random, int bits, int variant) {
                     (!table->has_bytes || table->bytes.code(sum, codes) == expected);
       }
     }
-    tally.add(table->has_words ? "words" : table->has_bytes ? "bytes" : bits == 4 ? "no words" : "table", Isa::serial, is_right,
+    const bool is_clamped = table->has_words && table->words.is_clamped(static_cast<int>(length) * qmax);
+    tally.add(is_clamped ? "clamped words" : table->has_words ? "words" : table->has_bytes ? "bytes" : bits == 4 ? "no words" : "table", Isa::serial, is_right,
               "u" + std::to_string(bits) + " length=" + std::to_string(length) + " variant=" + std::to_string(variant));
   }
 }

@@ -43,22 +43,27 @@ int saturated(int x) {
 
 // The law of 4-bit codes in 16-bit words, c the code of a term:
 //
-//     s    = (sum - center) << shift
+//     s    = (clamp(sum, least, most) - center) << shift
 //     y    = saturated(saturated(s + offset[c]) + (s * factor + 2^14 >> 15))
 //     code = (y >> 12) + 8
+//
+// Sums below `least` or above `most` have the codes of these; without a term alone, or neither leaves a sum out.
 struct WordLaw {
   static constexpr int kFraction = 12;
   static constexpr int kCodes = 16;
 
   int16_t offset[kCodes];
-  int16_t center, factor;
+  int16_t center, factor, least, most;
   int32_t shift;
 
   // Whether sums of the codes of so many entries fit a byte, and are scaled by a byte or more: then `s` is their byte, less
   // the center, in the upper half of a word, shifted by what remains. What the shifts lose, no sum has.
-  bool is_of_bytes(int64_t length) const { return length <= 255 / (kCodes - 1) && shift >= 8; }
+  bool is_of_bytes(int64_t length) const {
+    return length <= 255 / (kCodes - 1) && shift >= 8 && !is_clamped(static_cast<int>(length) * (kCodes - 1));
+  }
+  bool is_clamped(int bound) const { return least > 0 || most < bound; }
 
-  int scaled(int sum) const { return (sum - center) * (1 << shift); }
+  int scaled(int sum) const { return (std::clamp<int>(sum, least, most) - center) * (1 << shift); }
   int product(int sum) const { return (scaled(sum) * factor + (1 << 14)) >> 15; }
   int code(int sum, int c) const {
     return (saturated<int16_t>(saturated<int16_t>(scaled(sum) + offset[c]) + product(sum)) >> kFraction) + kCodes / 2;

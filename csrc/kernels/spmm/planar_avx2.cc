@@ -208,6 +208,8 @@ class WordPlanes {
   explicit WordPlanes(const WordLaw& law)
       : factor_(_mm256_set1_epi16(law.factor)),
         start_(kIsOfBytes ? bytes_avx2(-law.center) : _mm256_set1_epi16(static_cast<int16_t>(-law.center))),
+        least_(_mm256_set1_epi16(static_cast<int16_t>(law.least - law.center))),
+        most_(_mm256_set1_epi16(static_cast<int16_t>(law.most - law.center))),
         shift_(_mm_cvtsi32_si128(law.shift - (kIsOfBytes ? 8 : 0))) {
     const __m256i offsets = load_32(law.offset), low_bytes = _mm256_set1_epi16(0xff);
     low_offsets_ = bytes_of(_mm256_and_si256(offsets, low_bytes));
@@ -290,12 +292,13 @@ class WordPlanes {
                                word(sums[1], _mm256_unpackhi_epi8(low, high)));
   }
   SMOOTHBIT_INLINE __m256i word(__m256i sum, __m256i offset) const {
+    if constexpr (kTerms == 0 && !kIsOfBytes) sum = _mm256_min_epi16(_mm256_max_epi16(sum, least_), most_);
     const __m256i s = _mm256_sll_epi16(sum, shift_);
     const __m256i y = _mm256_adds_epi16(_mm256_adds_epi16(s, offset), _mm256_mulhrs_epi16(s, factor_));
     return _mm256_srli_epi16(y, WordLaw::kFraction);
   }
 
-  __m256i low_offsets_, high_offsets_, factor_, start_;
+  __m256i low_offsets_, high_offsets_, factor_, start_, least_, most_;  // sums less the center; the latter two without a term
   __m128i shift_;
 };
 
@@ -366,9 +369,12 @@ struct Call {
     return count > max_length || count == 0 ? nullptr : cache.find(e, row_at(place), count);
   }
   void other_rows(SpmmKernel other, int64_t place, int64_t count) const {
-    for (const int64_t end = place + count; place < end; ++place) {
-      prefetch_places<1>(place);
-      other(args, place, place + 1);
+    constexpr int64_t kBatch = PlacesAhead::kPlaces / 2;
+    for (const int64_t last = place + count; place < last;) {
+      const int64_t end = std::min(place + kBatch, last);
+      for (int64_t i = place; i < end; ++i) prefetch_places<1>(i);
+      other(args, place, end);
+      place = end;
     }
   }
   SMOOTHBIT_INLINE void clear_after(int64_t row, int64_t byte) const {
@@ -575,8 +581,9 @@ void all_rows(const Call<Rows>& call, SpmmKernel other, int64_t place, int64_t e
     const ThresholdTable* table = call.template table<kBits>(place);
     const int64_t step = kShape == Shape::half ? 2 : 1;
     if (!table || place + step > end) {
-      call.other_rows(other, place, 1);
-      ++place;
+      const int64_t begin = place++;
+      while (place < end && !call.template table<kBits>(place)) ++place;
+      call.other_rows(other, begin, place - begin);
       continue;
     }
     const int64_t run = call.run(place, end);

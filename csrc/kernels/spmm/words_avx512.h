@@ -24,6 +24,8 @@ class WordPlanes {
   explicit WordPlanes(const WordLaw& law)
       : offsets_(_mm512_broadcast_i64x4(load_32(law.offset))), factor_(_mm512_set1_epi16(law.factor)),
         center_(law.center), start_(_mm512_set1_epi16(static_cast<int16_t>(-law.center))),
+        least_(_mm512_set1_epi16(static_cast<int16_t>(law.least - law.center))),
+        most_(_mm512_set1_epi16(static_cast<int16_t>(law.most - law.center))),
         shift_(_mm_cvtsi32_si128(law.shift)), shift_less_(_mm_cvtsi32_si128(law.shift - 8)) {}
 
   template <class List>
@@ -52,7 +54,10 @@ class WordPlanes {
           sums[k + 2] = _mm512_add_epi16(sums[k + 2], _mm512_srli_epi16(planes.plane[k], 8));
         }
       }
-      for (__m512i& sum : sums) sum = _mm512_sll_epi16(sum, shift_);
+      for (__m512i& sum : sums) {
+        if constexpr (kTerms == 0) sum = _mm512_min_epi16(_mm512_max_epi16(sum, least_), most_);
+        sum = _mm512_sll_epi16(sum, shift_);
+      }
     }
     // A permutation reads five bits of an index, of which the fifth does not count.
     const __m512i codes = kTerms ? terms[0] : _mm512_setzero_si512();
@@ -75,7 +80,7 @@ class WordPlanes {
 
   __m512i offsets_, factor_;
   int center_;
-  __m512i start_;
+  __m512i start_, least_, most_;  // sums less the center; the latter two without a term
   __m128i shift_, shift_less_;
 };
 
