@@ -1,6 +1,7 @@
 // The schedules of a matrix, made when they pay: their arrays, kept alive, and what is derived from them.
 #pragma once
 
+#include <algorithm>
 #include <limits>
 #include <list>
 #include <memory>
@@ -63,8 +64,9 @@ class LazySchedule {
         std::unique_ptr<SourceCopy> copy;
         if (may_copy(num_sources, row_stride))
           copy = SourceCopy::if_it_pays(indptr_.data(), indices_.data(), num_rows(), num_sources, row_stride, {});
+        const int64_t block_rows = std::max<int64_t>(OwnedSchedule::kBlockBytes / row_stride, 1);
         made.schedule = std::make_unique<OwnedSchedule>(indptr_.data(), indices_.data(), num_rows(), row_stride, is_sorted,
-                                                        std::move(copy));
+                                                        std::move(copy), block_rows);
       }
       return made.schedule.get();
     }

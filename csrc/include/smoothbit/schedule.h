@@ -30,13 +30,15 @@ struct RowSchedule {
 // A schedule and its arrays.
 class OwnedSchedule {
  public:
-  static constexpr int64_t kBlockRows = 1 << 16;
+  // Of a block: so large that few of its rows are of a length that no other has, so small that what they read and write
+  // beside entries is from few pages and mostly in the third-level cache.
+  static constexpr int64_t kBlockBytes = 1 << 20;
 
   // For sources whose rows are `row_stride` bytes apart, 2^32 bytes at most. Rows keep their sequence unless
   // `is_sorted`, and where they come by falling length already; the schedule then refers to `indptr`. Offsets are of
   // `copy`, if there is one; no block is larger than its bins, which are whole blocks.
   OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride, bool is_sorted,
-                std::unique_ptr<SourceCopy> copy = nullptr, int64_t block_rows = kBlockRows);
+                std::unique_ptr<SourceCopy> copy, int64_t block_rows);
 
   const SourceCopy* copy() const { return copy_.get(); }
 

@@ -10,7 +10,8 @@ namespace smoothbit {
 namespace {
 
 // A schedule reads the terms, factors and results of a block in no order that the hardware sees, so those of each row are
-// asked for kPlaces before its turn. What is after `end` another thread writes.
+// asked for kPlaces before its turn; results to be read, as a request to write goes to the first-level cache, where it holds
+// up the loads that are due. What is after `end` another thread writes.
 //
 // What only asks for lines is inlined: the compiler takes other functions without a result for idle, and drops them.
 struct PlacesAhead {
