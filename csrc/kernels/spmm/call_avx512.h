@@ -129,8 +129,9 @@ class Places {
  public:
   template <int kBits>
   explicit Places(const Call<kBits, Rows>& call)
-      : rows_(call.place_rows), out_(call.out(0)), out_stride_(call.e.out_stride), 
-        last_begin_(call.ahead.end - kParts - PlacesAhead::kPlaces), has_factors_(call.args.factors_follow_length), valid_(call.valid) {
+      : rows_(call.place_rows), out_(call.out(0)), out_stride_(call.e.out_stride),
+        last_begin_(call.ahead.end - kParts - PlacesAhead::kPlaces),
+        has_factors_(call.args.factors_follow_length), valid_(call.valid) {
     for (int t = 0; t < kTerms; ++t) {
       terms_[t] = call.term(t, 0);
       term_strides_[t] = call.e.terms[t].stride;
