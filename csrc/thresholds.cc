@@ -126,9 +126,10 @@ bool find_words(const Reached& reached, double slope, int bound, int num_combina
         last = std::max(last, middle);
       }
   const int reach = 32767 >> words.shift, lowest = bound - reach, highest = reach;
-  if (lowest > highest && num_combinations > 1) return false;
+  const bool is_clamped = lowest > highest;
+  if (is_clamped && num_combinations > 1) return false;
   const int middle = static_cast<int>(std::lround((first + last) / 2));
-  const int center = lowest > highest ? middle : std::clamp(middle, lowest, highest);
+  const int center = is_clamped ? middle : std::clamp(middle, lowest, highest);
   words.center = static_cast<int16_t>(center);
   words.least = static_cast<int16_t>(std::max(center - reach, 0));
   words.most = static_cast<int16_t>(std::min(center + reach, bound));

@@ -101,7 +101,12 @@ void test_tables(Random& random, int bits, int variant) {
       }
     }
     const bool is_clamped = table->has_words && table->words.is_clamped(static_cast<int>(length) * qmax);
-    tally.add(is_clamped ? "clamped words" : table->has_words ? "words" : table->has_bytes ? "bytes" : bits == 4 ? "no words" : "table", Isa::serial, is_right,
+    const char* family = is_clamped         ? "clamped words"
+                         : table->has_words ? "words"
+                         : table->has_bytes ? "bytes"
+                         : bits == 4        ? "no words"
+                                            : "table";
+    tally.add(family, Isa::serial, is_right,
               "u" + std::to_string(bits) + " length=" + std::to_string(length) + " variant=" + std::to_string(variant));
   }
 }

@@ -47,7 +47,7 @@ int saturated(int x) {
 //     y    = saturated(saturated(s + offset[c]) + (s * factor + 2^14 >> 15))
 //     code = (y >> 12) + 8
 //
-// Sums below `least` or above `most` have the codes of these; without a term alone, or neither leaves a sum out.
+// Sums below `least` or above `most` have the codes of these. There are such sums in laws without a term only.
 struct WordLaw {
   static constexpr int kFraction = 12;
   static constexpr int kCodes = 16;

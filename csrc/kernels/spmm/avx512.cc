@@ -48,7 +48,7 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
     const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
     for (int64_t i = 0; i < count; ++i) {
       PlanesAvx512<kBits> sums;
-      if (byte == 0) call.prefetch_places(place + i);
+      if (byte == 0) call.template prefetch_places<1>(place + i);
       sums.start();
       sums.add(OneRow<Rows>(rows, call.indptr[place + i], call.indptr[place + i + 1]));
       sums.split();

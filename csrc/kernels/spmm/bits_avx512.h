@@ -50,7 +50,7 @@ __attribute__((noinline)) void bit_row(const Call<1, Rows>& call, const Threshol
   const int64_t row = call.row_at(place);
   const CountBits<BitsAvx512, kSlices, kTerms> codes(table);
   const __m512i is_first_part = _mm512_maskz_set1_epi64(0xff >> (8 - 8 / kParts), -1);
-  call.prefetch_places(place);
+  call.template prefetch_places<1>(place);
   for (int64_t byte = 0;; byte += 64) {
     const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
     const __m512i terms = kTerms ? repeat_row<kParts>(call.term(0, row) + byte) : _mm512_setzero_si512();
@@ -176,7 +176,7 @@ SMOOTHBIT_INLINE void bit_row_values(const Call<1, Rows>& call, bool is_streamed
 template <bool kHasTerm, class Rows>
 __attribute__((noinline)) void bit_values(const Call<1, Rows>& call, bool is_streamed, int64_t place, int64_t end) {
   for (; place < end; ++place) {
-    call.prefetch_places(place);
+    call.template prefetch_places<1>(place);
     bit_row_values<kHasTerm>(call, is_streamed, place);
   }
 }

@@ -36,9 +36,10 @@ struct Call {
 
   SMOOTHBIT_INLINE const uint8_t* term(int t, int64_t row) const { return ahead.term(t, row); }
   SMOOTHBIT_INLINE int64_t row_at(int64_t place) const { return place_rows ? place_rows[place] : place; }
-  // What fits the second-level cache is not asked for.
+  // At kCount places. What fits the second-level cache is not asked for.
+  template <int kCount>
   SMOOTHBIT_INLINE void prefetch_places(int64_t place) const {
-    if constexpr (Rows::kIsPrefetched) ahead.template prefetch<kParts>(place);
+    if constexpr (Rows::kIsPrefetched) ahead.template prefetch<kCount>(place);
   }
   SMOOTHBIT_INLINE uint8_t* out(int64_t row) const { return ahead.out(row); }
   SMOOTHBIT_INLINE int64_t length(int64_t place) const { return indptr[place + 1] - indptr[place]; }

@@ -312,14 +312,14 @@ __attribute__((noinline)) void float_rows(const Call<kBits, Rows>& call, const O
       // The last places of a length share their register with some that are done before.
       const int64_t next = call.equal_lengths(place, std::min(place + kParts, end));
       if (next - kParts >= begin && call.has_equal_lengths(next - kParts, PlanesAvx512<kBits>::kMaxRows)) {
-        call.prefetch_places(place);
+        call.template prefetch_places<kParts>(place);
         float_neighbours<kBits, kHasTerm>(call, output, row_terms, next - kParts);
         place = next - 1;
         continue;
       }
     }
     const int64_t row = call.row_at(place);
-    call.prefetch_places(place);
+    call.template prefetch_places<1>(place);
     const auto constants = call.law.template row<kHasTerm>(row, row_terms ? row_terms[row] : 0.0f);
     int64_t byte = 0;
     if constexpr (kBits == 8 && kParts == 1)
