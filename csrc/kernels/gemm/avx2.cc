@@ -40,17 +40,20 @@ MultiplyAvx2 choose_multiply(const GemmArgs& args, int64_t channels) {
   return channels > 32 ? multiply_lookup_avx2<1, 2> : multiply_lookup_avx2<1, 1>;
 }
 
-void multiply_block(const GemmArgs& args, BlockAvx2& block, int64_t num_rows) {
+// Source rows from `next` on are asked for meanwhile.
+void multiply_block(const GemmArgs& args, BlockAvx2& block, int64_t num_rows, int64_t next) {
   const int64_t num_steps = gemm_num_steps(args);
   const int64_t group = gemm_group_channels(gemm_layout(args));
   for (int64_t c = 0; c < args.epilogue.num_channels; c += group) {
     const MultiplyAvx2 multiply = choose_multiply(args, args.epilogue.num_channels - c);
     const uint8_t* panel = args.panel + c / group * num_steps * kGemmPiece;
-    for (int64_t r = 0; r < num_rows; r += kRowsAvx2)
+    for (int64_t r = 0; r < num_rows; r += kRowsAvx2) {
+      if (c == 0) gemm_prefetch_source(args, next + r, kRowsAvx2);
       multiply(GroupAvx2{block.codes + r * block.codes_stride, block.codes_stride, panel, num_steps,
                          block.row_sums + r, block.col_products + c,
                          block.sums + r * block.sums_stride + (block.is_narrow ? c / 2 : c), block.sums_stride,
                          block.wide, block.is_narrow});
+    }
   }
 }
 
@@ -73,7 +76,7 @@ void fill_col_products(const GemmArgs& args, BlockAvx2& block, int32_t* col_prod
     std::memcpy(block.codes + i, &zero_codes, sizeof zero_codes);
   std::memset(block.row_sums, 0, sizeof block.row_sums);
   block.sums_stride = gemm_sums_stride(args);
-  multiply_block(args, block, 1);
+  multiply_block(args, block, 1, args.num_rows);
   std::memcpy(col_products, block.sums, static_cast<size_t>(block.sums_stride) * sizeof(int32_t));
   block.sums_stride = sums_stride;
 }
@@ -131,7 +134,7 @@ void multiply_by_thresholds(const GemmArgs& args, BlockAvx2& block, void* scratc
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
     unpack_block(args, block, row, num_rows);
-    multiply_block(args, block, num_rows);
+    multiply_block(args, block, num_rows, row + num_rows);
     for (int64_t r = 0; r < num_rows; ++r) {
       const int32_t row_sum = args.epilogue.col_term ? block.row_sums[r].codes : 0;
       const int32_t* sums = block.sums + r * block.sums_stride;
@@ -163,7 +166,7 @@ void gemm_avx2(const GemmArgs& args, void* scratch, int64_t row_begin, int64_t r
   for (int64_t row = row_begin; row < row_end; row += kGemmRowBlock) {
     const int64_t num_rows = std::min(kGemmRowBlock, row_end - row);
     unpack_block(args, block, row, num_rows);
-    multiply_block(args, block, num_rows);
+    multiply_block(args, block, num_rows, row + num_rows);
     if (is_tiled) {
       finish_tiles_avx2(tile, row, row + num_rows, block.sums);
       continue;

@@ -146,12 +146,6 @@ __attribute__((noinline)) void multiply_bytes(const Group& g) {
   store_dots<kGroups>(g, 3, row_3);
 }
 
-// Asks for source rows [row, row + count), those that there are.
-void prefetch_source(const GemmArgs& args, int64_t row, int64_t count) {
-  const int64_t end = std::min(args.num_rows, row + count) * args.source_stride;
-  for (int64_t i = row * args.source_stride; i < end; i += 64) prefetch_row(args.source + i);
-}
-
 // Source rows from `next` on are asked for meanwhile.
 void multiply_block(const GemmArgs& args, Group g, int64_t num_rows, int64_t next) {
   const int64_t num_groups = gemm_num_groups(args);
@@ -159,7 +153,7 @@ void multiply_block(const GemmArgs& args, Group g, int64_t num_rows, int64_t nex
   for (int64_t group = 0; group < num_groups;) {
     const int64_t count = num_groups - group >= 4 ? 4 : 1;
     for (int64_t r = 0; r < num_rows; r += kRows) {
-      if (group == 0) prefetch_source(args, next + r, kRows);
+      if (group == 0) gemm_prefetch_source(args, next + r, kRows);
       g.codes = first.codes + r * g.codes_stride;
       g.panel = first.panel + group * g.group_bytes;
       g.row_sums = first.row_sums + r;

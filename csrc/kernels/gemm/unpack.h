@@ -1,9 +1,18 @@
 // Unpacks source rows into the bytes that the inner products of gemm read.
 #pragma once
 
+#include <algorithm>
+
+#include "../prefetch.h"
 #include "smoothbit/gemm.h"
 
 namespace smoothbit {
+
+// Asks for source rows [row, row + count), those that there are, while other rows are multiplied.
+inline void gemm_prefetch_source(const GemmArgs& args, int64_t row, int64_t count) {
+  const int64_t end = std::min(args.num_rows, row + count) * args.source_stride;
+  for (int64_t i = row * args.source_stride; i < end; i += 64) prefetch_row(args.source + i);
+}
 
 struct GemmRowSums {
   int32_t codes;     // sum of the row's codes

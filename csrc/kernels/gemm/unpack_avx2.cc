@@ -166,14 +166,9 @@ UnpackRowAvx2 choose_unpack_avx2(const GemmArgs& args) {
 void gemm_unpack_rows_avx2(const GemmArgs& args, int64_t row, int64_t count, uint8_t* codes, GemmRowSums* sums) {
   const UnpackRowAvx2 unpack_row = choose_unpack_avx2(args);
   const int64_t codes_stride = gemm_codes_stride(args);
-  const int64_t row_bytes = (args.depth * args.source_bits + 7) / 8;
-  for (int64_t r = 0; r < count; ++r) {
-    // The row of the next block: 5 % of a product of 512 x 64 at 4 bits.
-    const uint8_t* packed = args.source + (row + r) * args.source_stride;
-    for (int64_t i = 0; i < row_bytes && row + r + count < args.num_rows; i += 64)
-      _mm_prefetch(reinterpret_cast<const char*>(packed + count * args.source_stride + i), _MM_HINT_T0);
-    sums[r] = unpack_row(packed, args.depth, gemm_zero_codes(args), codes + r * codes_stride);
-  }
+  for (int64_t r = 0; r < count; ++r)
+    sums[r] = unpack_row(args.source + (row + r) * args.source_stride, args.depth, gemm_zero_codes(args),
+                         codes + r * codes_stride);
 }
 
 }  // namespace smoothbit
