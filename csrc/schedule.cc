@@ -2,7 +2,6 @@
 #include "smoothbit/schedule.h"
 
 #include <algorithm>
-#include <array>
 #include <utility>
 
 namespace smoothbit {
@@ -11,15 +10,6 @@ namespace {
 // Longer rows keep their sequence: they are few, and each is a loop of its own.
 constexpr int64_t kLongest = 1023;
 
-// Rows [begin, end) by falling length, equal ones in sequence.
-void sort_block(const int64_t* indptr, int64_t begin, int64_t end, int32_t* rows) {
-  const auto key = [&](int64_t row) { return kLongest - std::min(indptr[row + 1] - indptr[row], kLongest); };
-  std::array<int64_t, kLongest + 2> first{};
-  for (int64_t row = begin; row < end; ++row) ++first[static_cast<size_t>(key(row) + 1)];
-  for (size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
-  for (int64_t row = begin; row < end; ++row) rows[first[static_cast<size_t>(key(row))]++] = static_cast<int32_t>(row);
-}
-
 }  // namespace
 
 OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int64_t num_rows, int64_t row_stride,
@@ -27,16 +17,16 @@ OwnedSchedule::OwnedSchedule(const int64_t* indptr, const int32_t* indices, int6
     : given_indptr_(indptr), copy_(std::move(copy)) {
   offsets_.resize(static_cast<size_t>(indptr[num_rows] + RowSchedule::kPadding));
   uint32_t* next = offsets_.data();
-  const auto append = [indices, row_stride, &next](int64_t begin, int64_t end, const auto& place) {
-    next = std::transform(indices + begin, indices + end, next, [row_stride, &place](int32_t index) {
-      return static_cast<uint32_t>(place(index) * row_stride);
-    });
+  const int64_t units = row_stride / RowSchedule::kUnit;
+  const auto append = [indices, units, &next](int64_t begin, int64_t end, const auto& place) {
+    next = std::transform(indices + begin, indices + end, next,
+                          [units, &place](int32_t index) { return static_cast<uint32_t>(place(index) * units); });
   };
   if (is_sorted) {
     if (copy_) block_rows = std::min(block_rows, copy_->bin_rows());
     rows_.resize(static_cast<size_t>(num_rows));
     for (int64_t begin = 0; begin < num_rows; begin += block_rows)
-      sort_block(indptr, begin, std::min(begin + block_rows, num_rows), rows_.data() + begin);
+      sort_by_length<kLongest>(indptr, begin, std::min(begin + block_rows, num_rows), rows_.data() + begin);
     if (std::is_sorted(rows_.begin(), rows_.end())) rows_ = {};
   }
   if (!rows_.empty()) {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <algorithm>
-#include <limits>
 #include <list>
 #include <memory>
 #include <mutex>
@@ -56,7 +55,7 @@ class LazySchedule {
 
   const OwnedSchedule* next(int64_t num_sources, int64_t row_stride, bool is_sorted) {
     if (num_entries() > kMaxEntries) return nullptr;
-    if (num_sources * row_stride > static_cast<int64_t>(std::numeric_limits<uint32_t>::max())) return nullptr;
+    if (!RowSchedule::is_possible(num_sources, row_stride)) return nullptr;
     const std::lock_guard<std::mutex> lock(mutex_);
     for (Made& made : made_) {
       if (made.row_stride != row_stride || made.is_sorted != is_sorted) continue;

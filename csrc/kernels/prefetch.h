@@ -1,7 +1,6 @@
 // Rows that are gathered soon, asked for before their turn.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 
 #include "target.h"
@@ -20,12 +19,6 @@ constexpr int64_t kEntriesAhead = kBytes <= 16 ? kGatherAhead : 2 * kGatherAhead
 
 // Whether a table is worth it: one that fits the second-level cache gains nothing.
 inline bool is_prefetched(int64_t num_rows, int64_t row_bytes) { return num_rows * row_bytes > 1 << 19; }
-
-// The first row of [begin, end) whose entries reach to less than `room` before the last of all.
-inline int64_t rows_before_end(const int64_t* indptr, int64_t num_rows, int64_t begin, int64_t end, int64_t room) {
-  const int64_t* bound = std::upper_bound(indptr + begin, indptr + end + 1, indptr[num_rows] - room);
-  return std::max<int64_t>(bound - indptr - 1, begin);
-}
 
 // Asks for the lines of the first kBytes of a row, for the second-level cache. The first-level one has room for few
 // outstanding lines (24 on Zen 4), and a request beyond them holds up the loads that are due: rows of 128 bytes from

@@ -460,7 +460,7 @@ void test_source_copy(Random& random, int64_t row_bytes, bool is_skewed, bool is
     for (int64_t place = 0; place < num_rows; ++place) {
       const int64_t row = schedule.rows ? schedule.rows[place] : place;
       for (int64_t i = 0; i < indptr[row + 1] - indptr[row]; ++i)
-        is_equal &= std::memcmp(schedule.source + schedule.offsets[schedule.indptr[place] + i],
+        is_equal &= std::memcmp(schedule.source + schedule.offsets[schedule.indptr[place] + i] * RowSchedule::kUnit,
                                 source.data() + indices[indptr[row] + i] * row_bytes, row_bytes) == 0;
     }
     tally.add("source copy", Isa::serial, is_equal, what + (is_sorted ? " sorted" : ""));

@@ -71,6 +71,19 @@ void run_all(int every) {
   }
 }
 
+// Calls without a schedule, whose rows make several pieces.
+void test_pieces() {
+  Random random(11);
+  int variant = 0;
+  for (const int bits : kWidths)
+    for (const int length : {20, 40, 64, 130, 256})
+      for (int i = 0; i < 4; ++i) {
+        const int extra = padding_to_register(length, bits);
+        if (bits < 8) test_tabulated(random, bits, length, extra, ++variant, TabulatedCase::kManyRows);
+        test_uniform(random, bits, length, extra, ++variant, TabulatedCase::kManyRows);
+      }
+}
+
 // Depths around the steps that fit u8, i16 and u16 sums, at all pairs of widths.
 void test_gemm_bounds() {
   Random random(7);
@@ -151,6 +164,7 @@ int main(int argc, char** argv) {
   }
   smoothbit::num_threads = threads;
   smoothbit::run_all(every);
+  smoothbit::test_pieces();
   smoothbit::test_all_tables();
   smoothbit::test_all_sources();
   smoothbit::test_last_thresholds();

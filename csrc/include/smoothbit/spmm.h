@@ -42,8 +42,9 @@ inline bool spmm_streams_rows(int num_bits, int64_t num_channels, bool has_wide)
 inline bool spmm_is_streamed(const SpmmArgs& args) {
   constexpr int64_t kCacheBytes = 1 << 22;
   const Epilogue& e = args.epilogue;
-  return !e.output.num_bits && e.num_channels % 8 == 0 && args.num_rows * e.num_channels * 4 > kCacheBytes &&
-         e.out_stride % 8 == 0 && reinterpret_cast<uintptr_t>(e.out) % 32 == 0;
+  return e.is_streamed || (!e.output.num_bits && e.num_channels % 8 == 0 &&
+                           args.num_rows * e.num_channels * 4 > kCacheBytes && e.out_stride % 8 == 0 &&
+                           reinterpret_cast<uintptr_t>(e.out) % 32 == 0);
 }
 
 using SpmmKernel = void (*)(const SpmmArgs& args, int64_t row_begin, int64_t row_end);

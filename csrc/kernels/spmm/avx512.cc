@@ -16,6 +16,8 @@
 // from the planes by shifts: lane i of dword i of the row, never in channel order.
 #if defined(__x86_64__)
 #include <algorithm>
+#include <memory>
+#include <type_traits>
 
 #include "bits_avx512.h"
 #include "codes_avx512.h"
@@ -32,6 +34,8 @@ void spmm_u8_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 }  // namespace smoothbit
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
+#include "pieces.h"
+
 namespace smoothbit {
 namespace {
 
@@ -45,7 +49,7 @@ SMOOTHBIT_INLINE void search_batch(const Call<kBits, Rows>& call, const Threshol
   constexpr int kParts = Rows::kParts;
   __m512i totals[kBatch][kTotals<kBits, kParts>], terms[2];
   for (int64_t byte = 0;; byte += 64) {
-    const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
+    const Rows rows{call.rows.source + byte, call.rows.entries};
     for (int64_t i = 0; i < count; ++i) {
       PlanesAvx512<kBits> sums;
       if (byte == 0) call.template prefetch_places<1>(place + i);
@@ -174,7 +178,7 @@ void all_rows(const Call<kBits, Rows>& call, SpmmKernel other, int64_t place, in
   if constexpr (kBits < 8) {
     const bool has_runs = call.last == 0;
     while (place < end) {
-      if constexpr (kBits == 2 && kParts > 1 && Rows::kIsScheduled)
+      if constexpr (kBits == 2 && kParts > 1)
         if (call.args.factors_follow_length) place = search_groups<kTerms>(call, place, end);
       place = has_runs ? search_single<kBits, kTerms, true>(call, place, end)
                        : search_single<kBits, kTerms, false>(call, place, end);
@@ -226,17 +230,17 @@ __m512i packed_zero_points(const Law& law) {
   else return FloatRow<kBits, kParts>::repeat(law.num_bits ? static_cast<int>(law.zero_point[0]) : 0);
 }
 
-// Finishes the places [begin, end); `indptr` and the entries of `rows` are of places, `place_rows` their rows or null.
+// Finishes the places [begin, end).
 template <int kBits, class Rows>
-void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const int64_t* indptr, const int32_t* place_rows,
-              int64_t begin, int64_t end) {
+void run_part(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
   constexpr int kParts = Rows::kParts;
+  const RowSchedule& schedule = args.schedule;
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = (row_bits - 1) / 512 * 64;
   const Call<kBits, Rows> call{
-      args, args.epilogue, indptr, place_rows, {args.epilogue, place_rows, begin, end},
+      args, args.epilogue, schedule.indptr, schedule.rows, {args.epilogue, schedule.rows, begin, end},
       has_tables<kBits>(args.epilogue), last, valid_bits<kParts>(row_bits, last),
-      packed_zero_points<kBits, kParts>(args.epilogue.output), rows,
+      packed_zero_points<kBits, kParts>(args.epilogue.output), Rows{schedule.source, schedule.offsets},
       SimpleLawAvx512<kBits>(args.epilogue), {}};
   if constexpr (Rows::kIsPrefetched) call.ahead.prefetch_first();
   switch (args.epilogue.num_terms) {
@@ -249,32 +253,11 @@ void run_part(const SpmmArgs& args, SpmmKernel other, const Rows& rows, const in
 
 template <int kBits, int kParts>
 void run(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t end) {
-  constexpr int64_t kAhead = kEntriesAhead<kPartBytes<kParts>>;
-  static_assert(RowSchedule::kPadding >= kAhead + kParts, "what is read after the last entry");
-  const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
-  const auto part = [&](auto prefetch, auto entries, int64_t from, int64_t to) {
-    constexpr bool kHasPrefetch = decltype(prefetch)::value;
-    constexpr bool kHasOffsets = std::is_same_v<decltype(entries), const uint32_t*>;
-    using Rows = SourceRows<kParts, kHasPrefetch, kHasOffsets>;
-    const RowSchedule& schedule = args.schedule;
-    if (from < to)
-      run_part<kBits>(args, other, Rows{kHasOffsets ? schedule.source : args.source, entries, args.source_stride},
-                      schedule.offsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
+  static_assert(RowSchedule::kPadding >= kEntriesAhead<kPartBytes<kParts>> + kParts, "what is read after the last entry");
+  const auto part = [other](auto has_prefetch, const SpmmArgs& scheduled, int64_t from, int64_t to) {
+    run_part<kBits, SourceRows<kParts, decltype(has_prefetch)::value>>(scheduled, other, from, to);
   };
-  const std::true_type with_prefetch;
-  const std::false_type without;
-  if (args.schedule.offsets) {
-    if (has_prefetch) return part(with_prefetch, args.schedule.offsets, begin, end);
-    return part(without, args.schedule.offsets, begin, end);
-  }
-  if (has_prefetch) {
-    const int64_t prefetched = rows_before_end(args.indptr, args.num_rows, begin, end, kAhead + kParts);
-    part(with_prefetch, args.indices, begin, prefetched);
-    begin = prefetched;
-  }
-  const int64_t readable = rows_before_end(args.indptr, args.num_rows, begin, end, kParts - 1);
-  part(without, args.indices, begin, readable);
-  if (readable < end) other(args, readable, end);
+  run_scheduled(args, other, kBits < 8, begin, end, part);
 }
 
 // Whether float32 values take no more than SimpleLawAvx512 and a factor of the row.

@@ -52,7 +52,7 @@ __attribute__((noinline)) void bit_row(const Call<1, Rows>& call, const Threshol
   const __m512i is_first_part = _mm512_maskz_set1_epi64(0xff >> (8 - 8 / kParts), -1);
   call.template prefetch_places<1>(place);
   for (int64_t byte = 0;; byte += 64) {
-    const Rows rows{call.rows.source + byte, call.rows.entries, call.rows.row_stride};
+    const Rows rows{call.rows.source + byte, call.rows.entries};
     const __m512i terms = kTerms ? repeat_row<kParts>(call.term(0, row) + byte) : _mm512_setzero_si512();
     Slices<BitsAvx512, kSlices> sums = codes.start(&terms, is_first_part);
     sums.add_list(OneRow<Rows>(rows, call.indptr[place], call.indptr[place + 1]));
@@ -83,7 +83,7 @@ __attribute__((noinline)) bool bit_group(const Call<1, Rows>& call, int64_t plac
 template <int kTerms, class Rows>
 void bit_rows(const Call<1, Rows>& call, SpmmKernel other, int64_t place, int64_t end) {
   constexpr int kParts = Rows::kParts;
-  const bool has_groups = kParts > 1 && Rows::kIsScheduled && call.args.factors_follow_length;
+  const bool has_groups = kParts > 1 && call.args.factors_follow_length;
   while (place < end) {
     const ThresholdTable* table = call.table(place);
     if (!table) {
@@ -150,7 +150,7 @@ SMOOTHBIT_INLINE void bit_row_values(const Call<1, Rows>& call, bool is_streamed
   float* out = call.e.out_floats(row);
   alignas(64) int32_t sums[kBitChannels];
   for (int64_t first = 0; first < call.e.num_channels; first += kBitChannels) {
-    const Rows rows{call.rows.source + first / 8, call.rows.entries, call.rows.row_stride};
+    const Rows rows{call.rows.source + first / 8, call.rows.entries};
     const int64_t count = std::min<int64_t>(kBitChannels, call.e.num_channels - first);
     const uint8_t* codes = kHasTerm ? call.term(0, row) + first / 8 : nullptr;
     if (end - begin < 16) bit_sums<4>(rows, begin, end, true, count, sums);

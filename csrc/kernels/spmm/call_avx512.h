@@ -23,7 +23,7 @@ struct Call {
   static constexpr int kParts = Rows::kParts;
   const SpmmArgs& args;
   const Epilogue& e;
-  const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
+  const int64_t* indptr;      // of the places
   const int32_t* place_rows;  // row of each place, or null
   PlacesAhead ahead;          // of the places that are finished here
   bool has_tables;

@@ -16,6 +16,7 @@
 // runs of them) are done in a loop of their own: one table, no branch that depends on the row.
 #if defined(__x86_64__)
 #include <algorithm>
+#include <memory>
 #include <type_traits>
 
 #include "../bytes.h"
@@ -27,6 +28,8 @@
 #include "planes_avx2.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
+#include "pieces.h"
+
 namespace smoothbit {
 namespace {
 
@@ -110,17 +113,13 @@ SMOOTHBIT_INLINE __m256i join(const uint8_t* low, const uint8_t* high) {
 }
 
 // The source rows, held by value so that no store makes the compiler read them again.
-template <bool kHasPrefetch, bool kHasOffsets>
+template <bool kHasPrefetch>
 struct SourceRows {
   static constexpr bool kIsPrefetched = kHasPrefetch;
   const uint8_t* source;
-  const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
-  int64_t stride;
+  const uint32_t* entries;  // offsets
 
-  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const {
-    if constexpr (kHasOffsets) return source + entries[entry];
-    else return source + entries[entry] * stride;
-  }
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + entries[entry] * RowSchedule::kUnit; }
   template <int64_t kBytes>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     if (kHasPrefetch) prefetch_row(at(entry + kEntriesAhead<kBytes>));
@@ -344,7 +343,7 @@ struct Call {
   ThresholdCache& cache;
   int64_t max_length;
   Rows rows;
-  const int64_t* indptr;      // of the places: those of the schedule, or the rows themselves
+  const int64_t* indptr;      // of the places
   const int32_t* place_rows;  // row of each place, or null
   const PlacesAhead& ahead;
   int64_t last;               // first byte of the last register of a row
@@ -610,16 +609,17 @@ __m256i valid_bits(int64_t row_bits, int64_t begin, bool is_wide) {
   return _mm256_load_si256(reinterpret_cast<const __m256i*>(mask));
 }
 
-// Finishes the places [begin, end); `indptr` and the entries of `rows` are of places, `place_rows` their rows or null.
+// Finishes the places [begin, end).
 template <int kBits, class Rows>
-void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, const Rows& rows, const int64_t* indptr,
-              const int32_t* place_rows, int64_t begin, int64_t end) {
+void run_part(const SpmmArgs& args, SpmmKernel other, bool is_wide, int64_t begin, int64_t end) {
+  const RowSchedule& schedule = args.schedule;
   const int64_t row_bits = args.epilogue.num_channels * kBits;
   const int64_t last = is_wide ? (row_bits - 1) / 256 * 32 : 0;
   const Epilogue& e = args.epilogue;
   const auto data = [&e](int t) { return static_cast<const uint8_t*>(e.terms[t].data); };
-  const PlacesAhead ahead{e, place_rows, begin, end};
-  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits), rows, indptr, place_rows, ahead, last,
+  const PlacesAhead ahead{e, schedule.rows, begin, end};
+  const Call<Rows> call{args, e, *e.thresholds, ThresholdCache::max_word_length(kBits),
+                        Rows{schedule.source, schedule.offsets}, schedule.indptr, schedule.rows, ahead, last,
                         valid_bits(row_bits, last, is_wide), {data(0), data(1)}, {e.terms[0].stride, e.terms[1].stride},
                         static_cast<uint8_t*>(e.out), e.out_stride};
   if constexpr (Rows::kIsPrefetched) ahead.prefetch_first();
@@ -648,30 +648,13 @@ bool run(const SpmmArgs& args, SpmmKernel other, int64_t row_begin, int64_t row_
   bool fits = e.num_channels > 16 && e.num_terms <= 2 && args.source_stride >= needed && e.out_stride >= needed;
   for (int t = 0; t < e.num_terms; ++t) fits &= e.terms[t].stride >= needed;
   if (!fits) return false;
-  const bool has_prefetch = is_prefetched(args.num_sources, args.source_stride);
-  const auto part = [&](auto prefetch, auto entries, const RowSchedule& schedule, int64_t from, int64_t to) {
-    constexpr bool kHasOffsets = std::is_same_v<decltype(entries), const uint32_t*>;
-    using Rows = SourceRows<decltype(prefetch)::value, kHasOffsets>;
-    if (from < to)
-      run_part<kBits>(args, other, is_wide,
-                      Rows{kHasOffsets ? schedule.source : args.source, entries, args.source_stride},
-                      kHasOffsets ? schedule.indptr : args.indptr, schedule.rows, from, to);
+  // The second half of a row of odd length looks one entry past its end.
+  static_assert(RowSchedule::kPadding > std::max(kEntriesAhead<16>, kEntriesAhead<32>), "what is read after the last entry");
+  const auto part = [other, is_wide](auto has_prefetch, const SpmmArgs& scheduled, int64_t from, int64_t to) {
+    run_part<kBits, SourceRows<decltype(has_prefetch)::value>>(scheduled, other, is_wide, from, to);
   };
-  const std::true_type with_prefetch;
-  const std::false_type without;
-  const RowSchedule& schedule = args.schedule;
-  if (schedule.offsets) {
-    if (has_prefetch) part(with_prefetch, schedule.offsets, schedule, row_begin, row_end);
-    else part(without, schedule.offsets, schedule, row_begin, row_end);
-    return true;
-  }
-  // The last entries have nothing behind them to prefetch. The second half of a row of odd length looks one entry past
-  // its end.
-  const int64_t ahead = is_wide ? kEntriesAhead<32> : kEntriesAhead<16>;
-  const int64_t prefetched =
-      has_prefetch ? rows_before_end(args.indptr, args.num_rows, row_begin, row_end, ahead + 1) : row_begin;
-  part(with_prefetch, args.indices, {}, row_begin, prefetched);
-  part(without, args.indices, {}, prefetched, row_end);
+  const bool is_sorted = !is_prefetched(args.num_sources, args.source_stride);
+  run_scheduled(args, other, is_sorted, row_begin, row_end, part);
   return true;
 }
 

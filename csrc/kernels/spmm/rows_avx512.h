@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <type_traits>
 
 #include "../prefetch.h"
 #include "planes_avx512.h"
@@ -72,18 +71,14 @@ SMOOTHBIT_INLINE void store_parts(__m512i x, const At& at) {
 }
 
 // The source rows, held by value so that no store makes the compiler read them again.
-template <int kPartsOfRegister, bool kHasPrefetch, bool kHasOffsets>
+template <int kPartsOfRegister, bool kHasPrefetch>
 struct SourceRows {
   static constexpr int kParts = kPartsOfRegister;
-  static constexpr bool kIsScheduled = kHasOffsets, kIsPrefetched = kHasPrefetch;
+  static constexpr bool kIsPrefetched = kHasPrefetch;
   const uint8_t* source;
-  const std::conditional_t<kHasOffsets, uint32_t, int32_t>* entries;  // first bytes of rows, or their numbers
-  int64_t row_stride;                                                  // kPartBytes, unless kParts is 1
+  const uint32_t* entries;  // offsets
 
-  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const {
-    if constexpr (kHasOffsets) return source + entries[entry];
-    else return source + entries[entry] * (kParts == 1 ? row_stride : kPartBytes<kParts>);
-  }
+  SMOOTHBIT_INLINE const uint8_t* at(int64_t entry) const { return source + entries[entry] * RowSchedule::kUnit; }
   template <int64_t kBytes = kPartBytes<kParts>>
   SMOOTHBIT_INLINE void prefetch(int64_t entry) const {
     if constexpr (kHasPrefetch) prefetch_row<kBytes>(at(entry + kEntriesAhead<kBytes>));
