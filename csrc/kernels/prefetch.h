@@ -8,14 +8,11 @@
 namespace smoothbit {
 namespace {
 
-// Entries between the request and the use of a row of up to 16 bytes, which shares its cache line with others; and, where
-// spmm is not what gathers, of any row.
-constexpr int64_t kGatherAhead = 96;
-
-// The same for rows, or pieces of rows, of kBytes; those of more than a line have as many lines on their way. Kernels that
-// take turns look equally far, or the entries between would be left out.
+// Entries between the request and the use of a row, or of a piece of one, of kBytes: as many as have 192 lines on their way,
+// or, where a line holds several rows, as are gathered in the time of two misses. Kernels that take turns look equally far,
+// or the entries between would be left out.
 template <int64_t kBytes>
-constexpr int64_t kEntriesAhead = kBytes <= 16 ? kGatherAhead : 2 * kGatherAhead * 64 / (kBytes < 64 ? 64 : kBytes);
+constexpr int64_t kEntriesAhead = kBytes <= 16 ? 384 : kBytes <= 64 ? 192 : 192 * 64 / kBytes;
 
 // Whether a table is worth it: one that fits the second-level cache gains nothing.
 inline bool is_prefetched(int64_t num_rows, int64_t row_bytes) { return num_rows * row_bytes > 1 << 19; }

@@ -22,7 +22,7 @@ namespace smoothbit {
 
 // Place p holds the entries offsets[indptr[p]] .. of row rows[p], or of row p where there are no `rows`.
 struct RowSchedule {
-  static constexpr int64_t kPadding = 224;  // offsets, all 0, that can be read after the last one
+  static constexpr int64_t kPadding = 416;  // offsets, all 0, that can be read after the last one
   static constexpr int64_t kUnit = 8;       // bytes that an offset counts: the largest factor that an address takes by itself
 
   const int64_t* indptr = nullptr;    // [N + 1]

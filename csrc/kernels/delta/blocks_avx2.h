@@ -117,8 +117,8 @@ struct Step {
     return block(static_cast<const uint8_t*>(data) + place.row * stride + place.byte, stride - place.byte);
   }
   SMOOTHBIT_INLINE __m128i entry(int64_t at, int64_t byte) const {
-    if (at + kGatherAhead < prefetch_end)
-      prefetch_row(args.source + args.indices[at + kGatherAhead] * args.source_stride + byte);
+    if (at + kEntriesAhead<kBlockBytes> < prefetch_end)
+      prefetch_row(args.source + args.indices[at + kEntriesAhead<kBlockBytes>] * args.source_stride + byte);
     return codes(args.source, args.source_stride, {args.indices[at], byte});
   }
   SMOOTHBIT_INLINE __m256i whole_entry(int64_t at, int64_t byte) const {

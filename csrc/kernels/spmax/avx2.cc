@@ -56,8 +56,8 @@ SMOOTHBIT_INLINE void largest_block(const SpmmArgs& args, int64_t row, int64_t b
   largest.start();
   for (int64_t entry = begin; entry < end; ++entry) {
     const uint8_t* source = args.source + args.indices[entry] * args.source_stride + byte;
-    if (entry + kGatherAhead < last)
-      prefetch_row(args.source + args.indices[entry + kGatherAhead] * args.source_stride + byte);
+    if (entry + kEntriesAhead<32> < last)
+      prefetch_row(args.source + args.indices[entry + kEntriesAhead<32>] * args.source_stride + byte);
     if constexpr (kIsWhole) {
       largest.add(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(source)));
     } else {

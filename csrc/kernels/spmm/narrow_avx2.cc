@@ -33,8 +33,7 @@ struct NarrowRows {
   const uint8_t* at(int64_t entry) const { return source + indices[entry] * stride; }
   template <bool kHasPrefetch>
   SMOOTHBIT_INLINE const uint8_t* next(int64_t entry) const {
-    if (kHasPrefetch && entry + kGatherAhead < prefetch_end)
-      prefetch_row(at(entry + kGatherAhead));
+    if (kHasPrefetch && entry + kEntriesAhead<8> < prefetch_end) prefetch_row(at(entry + kEntriesAhead<8>));
     return at(entry);
   }
 };
