@@ -71,8 +71,9 @@ std::vector<int32_t> sources_by_use(const std::vector<SourceUse>& uses) {
 
 std::unique_ptr<SourceCopy> SourceCopy::if_it_pays(const int64_t* indptr, const int32_t* indices, int64_t num_rows,
                                                    int64_t num_sources, int64_t row_bytes, const Parts& parts) {
-  constexpr int64_t kMaxBinnedBytes = 16;
-  const std::vector<SourceUse> uses = count_uses(indptr, indices, num_rows, num_sources, parts.bin_rows);
+  constexpr int64_t kMaxBinnedBytes = 32;
+  const int64_t bin_rows = parts.bin_bytes / row_bytes;
+  const std::vector<SourceUse> uses = count_uses(indptr, indices, num_rows, num_sources, bin_rows);
   std::vector<int32_t> by_use = sources_by_use(uses);
   const int64_t num_used = static_cast<int64_t>(by_use.size());
   const auto total = [&](int64_t begin, int64_t end, const auto& count) {
@@ -81,14 +82,14 @@ std::unique_ptr<SourceCopy> SourceCopy::if_it_pays(const int64_t* indptr, const 
   };
   const int64_t often = std::min(num_used, parts.often_bytes / row_bytes), third = std::min(num_used, num_sources / 3);
   int64_t num_binned = row_bytes <= kMaxBinnedBytes ? total(often, num_used, &SourceUse::bins) : 0;
-  if (num_binned >= 2 * num_sources) {
+  if (num_binned >= 2 * num_sources && 2 * total(often, num_used, &SourceUse::entries) <= 3 * num_binned) {
     by_use.resize(static_cast<size_t>(often));
   } else {
     if (2 * total(0, third, &SourceUse::entries) < indptr[num_rows]) return nullptr;
     if (std::is_sorted(by_use.begin(), by_use.end())) return nullptr;
     num_binned = 0;
   }
-  return std::make_unique<SourceCopy>(by_use, num_sources, row_bytes, parts.bin_rows, num_binned);
+  return std::make_unique<SourceCopy>(by_use, num_sources, row_bytes, bin_rows, num_binned);
 }
 
 SourceCopy::SourceCopy(const std::vector<int32_t>& often, int64_t num_sources, int64_t row_bytes, int64_t bin_rows,

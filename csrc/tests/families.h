@@ -443,9 +443,9 @@ void test_source_copy(Random& random, int64_t row_bytes, bool is_skewed, bool is
     }
     indptr.push_back(static_cast<int64_t>(indices.size()));
   }
-  const SourceCopy::Parts parts{often * row_bytes, 3 * block_rows};
+  const SourceCopy::Parts parts{often * row_bytes, 3 * block_rows * row_bytes};
   auto copy = SourceCopy::if_it_pays(indptr.data(), indices.data(), num_rows, num_sources, row_bytes, parts);
-  const bool has_bins = row_bytes <= 16 && often < num_sources && !is_near;
+  const bool has_bins = row_bytes <= 32 && often < num_sources && !is_near;
   const std::string what = "bytes=" + std::to_string(row_bytes) + (is_skewed ? " skewed" : "") + (is_near ? " near" : "");
   tally.add("source copy", Isa::serial, (copy != nullptr) == (has_bins || is_skewed), what);
   if (!copy) return;

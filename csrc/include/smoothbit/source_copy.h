@@ -1,10 +1,10 @@
 // Copies of source rows, laid out for the entries that gather them.
 //
-// A row of 16 bytes shares its cache line with three others, and beyond the third-level cache each entry waits for a whole
-// line and uses a quarter of it. A copy first holds the sources of most entries, side by side. For the other entries,
-// where a line holds several rows, it holds what each bin of consecutive matrix rows gathers, every source once in a bin: all
-// of a line that a bin reads are rows it wants, and the bin's part of the copy fits a cache (propagation blocking: Beamer,
-// Asanovic and Patterson, IPDPS 2017; here rows of a bin need no sums in memory, as all their entries are read at once).
+// A row of 16 bytes shares its cache line with three others, one of 32 bytes with one; beyond the third-level cache each entry
+// waits for a whole line and uses a part of it. A copy first holds the sources of most entries, side by side. For the other
+// entries, where a line holds several rows, it holds what each bin of consecutive matrix rows gathers, every source once in a
+// bin: all of a line that a bin reads are rows it wants, and the bin's part of the copy fits a cache (propagation blocking:
+// Beamer, Asanovic and Patterson, IPDPS 2017; here rows of a bin need no sums in memory, as all their entries are read at once).
 //
 //     copy          | often | bin 0 | bin 1 | ...         whole lines each, the last row of a part repeated
 //     one line      | s0 | s1 | s2 | s3 |                 of a bin: rising sources, near each other
@@ -40,15 +40,15 @@ class SourceCopy {
   // What is read often takes a share of the third-level cache; bins take turns with the rest of it.
   struct Parts {
     int64_t often_bytes = 1 << 23;
-    int64_t bin_rows = 1 << 15;  // matrix rows of a bin, whole blocks of a schedule
+    int64_t bin_bytes = 1 << 19;  // of the rows that a bin makes; it is whole blocks of a schedule
   };
 
   // Whether rows of so many bytes, 8 at least, fill lines.
   static bool is_possible(int64_t row_bytes) { return row_bytes >= 8 && kLineBytes % row_bytes == 0; }
 
-  // A copy that pays, or null. Of rows of up to 16 bytes: if those that are not among the often read ones are gathered by
-  // several bins. Else without bins: if half of the entries are of a third of the sources at most, and those of most entries
-  // are not the first ones anyway.
+  // A copy that pays, or null. Of rows of up to 32 bytes: if those that are not among the often read ones are gathered by
+  // several bins, about once by each; what a bin reads again comes from a cache without a copy. Else without bins: if half of
+  // the entries are of a third of the sources at most, and those of most entries are not the first ones anyway.
   static std::unique_ptr<SourceCopy> if_it_pays(const int64_t* indptr, const int32_t* indices, int64_t num_rows,
                                                 int64_t num_sources, int64_t row_bytes, const Parts& parts);
 
