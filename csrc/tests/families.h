@@ -430,9 +430,10 @@ void test_sources_by_use(Random& random, bool is_skewed) {
 }
 
 // What the entries of a schedule read in a copy: the rows of their sources. Sources are read by all rows (`is_skewed`: most
-// entries are of few of them), or by those near them.
+// entries are of few of them, so that bins read these more than once unless they are among the often read ones), or by those
+// near them.
 void test_source_copy(Random& random, int64_t row_bytes, bool is_skewed, bool is_near, int64_t often) {
-  const int64_t num_rows = 230, num_sources = 150, block_rows = 10;
+  const int64_t num_rows = 1520, num_sources = 1500, block_rows = 10;
   std::vector<int64_t> indptr{0};
   std::vector<int32_t> indices;
   for (int64_t row = 0; row < num_rows; ++row) {
@@ -445,7 +446,8 @@ void test_source_copy(Random& random, int64_t row_bytes, bool is_skewed, bool is
   }
   const SourceCopy::Parts parts{often * row_bytes, 3 * block_rows * row_bytes};
   auto copy = SourceCopy::if_it_pays(indptr.data(), indices.data(), num_rows, num_sources, row_bytes, parts);
-  const bool has_bins = row_bytes <= 32 && often < num_sources && !is_near;
+  const bool is_read_once = !is_near && (often > 0 || !is_skewed);
+  const bool has_bins = row_bytes <= 32 && often < num_sources && is_read_once;
   const std::string what = "bytes=" + std::to_string(row_bytes) + (is_skewed ? " skewed" : "") + (is_near ? " near" : "");
   tally.add("source copy", Isa::serial, (copy != nullptr) == (has_bins || is_skewed), what);
   if (!copy) return;

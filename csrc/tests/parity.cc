@@ -117,7 +117,7 @@ void test_all_sources() {
   Random random(9);
   for (int i = 0; i < 20; ++i) test_sources_by_use(random, i % 2 == 0);
   for (const int64_t row_bytes : {8, 16, 32, 64})
-    for (const int64_t often : {0, 20, 150})
+    for (const int64_t often : {0, 20, 1500})
       for (const bool is_skewed : {false, true})
         for (const bool is_near : {false, true})
           if (!is_skewed || !is_near) test_source_copy(random, row_bytes, is_skewed, is_near, often);
