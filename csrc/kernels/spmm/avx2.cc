@@ -12,17 +12,24 @@
 // Interleaving unpacks turn planes into natural channel order once per flush, not once per entry.
 #if defined(__x86_64__)
 #include <algorithm>
+#include <cstring>
 #include <limits>
+#include <memory>
 #include <type_traits>
 
 #include "../epilogue/avx2.h"
+#include "../bytes.h"
 #include "../prefetch.h"
+#include "bytes_avx2.h"
 #include "narrow.h"
 #include "planar.h"
 #include "planes_avx2.h"
 #include "smoothbit/spmm.h"
 
 SMOOTHBIT_BEGIN_TARGET("avx2")
+#include "pieces.h"
+#include "interleaved.h"
+
 namespace smoothbit {
 namespace {
 
@@ -511,6 +518,8 @@ void spmm_avx2(const SpmmArgs& args, int64_t begin, int64_t end) {
     return;
   }
   if (spmm_planar_avx2(args, kBits, float_rows<kBits>, begin, end)) return;
+  if constexpr (kBits == 8)
+    if (interleaved_rows<BytesAvx2>(args, float_rows<kBits>, begin, end)) return;
   if (const SpmmKernel narrow = narrow_kernel_avx2(args, kBits)) narrow(args, begin, end);
   else if (args.weights) weighted_rows<kBits>(args, begin, end);
   else float_rows<kBits>(args, begin, end);

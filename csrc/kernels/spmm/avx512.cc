@@ -35,6 +35,7 @@ void spmm_u8_avx2(const SpmmArgs& args, int64_t row_begin, int64_t row_end);
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
 #include "pieces.h"
+#include "interleaved.h"
 
 namespace smoothbit {
 namespace {
@@ -286,6 +287,9 @@ void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t 
   // register share (kernels.aligned_row_bytes).
   const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 || kBits > 2 ? 32 : 16;
   if (args.epilogue.num_channels > 16 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
+    const auto wide_rows = [](const SpmmArgs& a, int64_t from, int64_t to) { run<kBits, 1>(a, spmm_u8_avx2, from, to); };
+    if constexpr (kBits == 8)
+      if (interleaved_rows<BytesAvx512>(args, wide_rows, begin, end)) return;
     if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
     if (needed == 32) return run<kBits, 2>(args, other, begin, end);
     if constexpr (kBits <= 2) return run<kBits, 4>(args, other, begin, end);

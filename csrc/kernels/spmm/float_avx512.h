@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "../bytes.h"
+#include "bytes_avx512.h"
 #include "call_avx512.h"
 
 SMOOTHBIT_BEGIN_AVX512_VBMI
@@ -48,23 +49,13 @@ class FloatRow {
     __m512i terms[kTogether], results[kTogether];
     shift_right_each<v>(codes, terms);
     law.template codes<kHasTerm, kTogether, !kIsJoined>(row, sums + v, terms, results);
-    if constexpr (kIsJoined) return join_bytes(results, packed);
+    if constexpr (kIsJoined) return BytesAvx512::join(results, _mm512_and_si512(packed, _mm512_set1_epi16(255)));
     packed = _mm512_add_epi32(packed, shift_left_sum<v>(results));
     if constexpr (v + kTogether < kVectors) return pack<kHasTerm, v + kTogether>(law, row, sums, codes, packed);
     else return packed;
   }
 
  private:
-  // Four vectors of codes less the zero point; `zero_points` has it in every byte.
-  static SMOOTHBIT_INLINE __m512i join_bytes(const __m512i* codes, __m512i zero_points) {
-    const __m512i zero_point = _mm512_and_si512(zero_points, _mm512_set1_epi16(255));
-    const __m512i low = _mm512_adds_epi16(_mm512_packs_epi32(codes[0], codes[2]), zero_point);
-    const __m512i high = _mm512_adds_epi16(_mm512_packs_epi32(codes[1], codes[3]), zero_point);
-    // Byte b of four dwords beside each other, to their places.
-    const __m512i order = _mm512_broadcast_i32x4(_mm_setr_epi8(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15));
-    return _mm512_shuffle_epi8(_mm512_packus_epi16(low, high), order);
-  }
-
   // By the bits below the channel of vector v in the row's dwords; that differs between parts.
   template <int v>
   static constexpr int kFirst = v % kFields * kWidth + v / kFields * kParts * kBits;
