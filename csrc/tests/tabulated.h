@@ -104,9 +104,10 @@ class TabulatedCase {
 
  private:
   void make_rows(int variant) {
-    // Around what changes with the length of a row; in the second half the bits that a sum of 1-bit codes takes.
+    // Around what changes with the length of a row; in the second half the bits that a sum of 1-bit codes takes, and how
+    // many 8-bit codes 16 bits hold.
     static const int kLengths[2][16] = {{1, 2, 3, 5, 6, 10, 16, 17, 84, 85, 0, 4, 254, 7, 11, 520},
-                                        {6, 9, 14, 15, 30, 31, 40, 62, 63, 0, 126, 127, 83, 254, 254, 254}};
+                                        {6, 9, 14, 15, 30, 31, 40, 62, 63, 0, 126, 127, 83, 254, 257, 258}};
     std::vector<int32_t> indices;
     indptr_.push_back(0);
     int length = 1;
