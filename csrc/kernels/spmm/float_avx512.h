@@ -34,6 +34,14 @@ class FloatRow {
     if constexpr (v + 1 < kVectors) widen<v + 1>(total, sums);
   }
 
+  // The same of 4-bit rows whose even bytes are `words` 0 and 1, for each plane, and odd bytes 2 and 3.
+  template <int v = 0>
+  static SMOOTHBIT_INLINE void widen_words(const __m512i words[4], __m512i sums[kVectors]) {
+    const __m512i x = words[v / 4 + v % 2 * 2];
+    sums[v] = v % 4 < 2 ? _mm512_and_si512(x, _mm512_set1_epi32(0xffff)) : _mm512_srli_epi32(x, 16);
+    if constexpr (v + 1 < kVectors) widen_words<v + 1>(words, sums);
+  }
+
   // One code in the place of every channel of a part.
   template <int v = 0>
   static SMOOTHBIT_INLINE __m512i repeat(int code) {
@@ -165,6 +173,7 @@ class Channels {
 // Codes, in the order of the dwords of a row.
 template <int kBits, bool kHasTerm, class Rows>
 struct PackedOutput {
+  static constexpr bool kIsPacked = true;
   static constexpr int kParts = Rows::kParts;
   using Float = FloatRow<kBits, kParts>;
   using Row = typename SimpleLawAvx512<kBits>::Row;
@@ -194,6 +203,7 @@ SMOOTHBIT_INLINE void store_values(float* out, int64_t left, __m512 y, bool is_s
 // Float32 values, in the order of the channels.
 template <int kBits, bool kHasTerm, class Rows>
 struct FloatOutput {
+  static constexpr bool kIsPacked = false;
   using Row = typename SimpleLawAvx512<kBits>::Row;
   using Order = Channels<kBits, Rows::kParts>;
   static constexpr int kVectors = Order::kVectors;
@@ -250,21 +260,52 @@ SMOOTHBIT_INLINE void gather(const Rows& rows, int64_t from, int64_t to, const O
   output.widen(total, sums[0]);
 }
 
+// Rows without a table are long, and bytes of 4 bits full after 17 entries: those of whole registers stay in words.
+template <int kBits, class Rows, class Output>
+constexpr bool kHasWords = kBits == 4 && Rows::kParts == 1 && Output::kIsPacked;
+constexpr int64_t kMaxWordRows = 65535 / 15;
+
+// The same of one register, at most kMaxWordRows.
+template <class Rows>
+SMOOTHBIT_INLINE void gather_words(const Rows& rows, int64_t from, int64_t to, __m512i sums[FloatRow<4, 1>::kVectors]) {
+  __m512i words[4];
+  for (__m512i& x : words) x = _mm512_setzero_si512();
+  while (from < to) {
+    PlanesAvx512<4> planes;
+    planes.start();
+    for (const int64_t end = std::min(from + PlanesAvx512<4>::kMaxRows, to); from < end; ++from) {
+      rows.template prefetch<64>(from);
+      planes.add_row(load_64(rows.at(from)));
+    }
+    planes.split();
+    for (int k = 0; k < 2; ++k) {
+      words[k] = _mm512_add_epi16(words[k], _mm512_and_si512(planes.plane[k], _mm512_set1_epi16(0xff)));
+      words[k + 2] = _mm512_add_epi16(words[k + 2], _mm512_srli_epi16(planes.plane[k], 8));
+    }
+  }
+  FloatRow<4, 1>::widen_words(words, sums);
+}
+
 // The registers of the row at `place` from `byte` on.
 template <int kBits, int kRegisters, class Rows, class Output>
 SMOOTHBIT_INLINE void float_registers(const Call<kBits, Rows>& call, const Output& output,
                                       const typename SimpleLawAvx512<kBits>::Row& constants, int64_t place,
                                       int64_t byte) {
   constexpr int kParts = Rows::kParts, kVectors = FloatRow<kBits, kParts>::kVectors;
-  constexpr int64_t kFlush = PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
+  constexpr bool kIsOfWords = kHasWords<kBits, Rows, Output>;
+  constexpr int64_t kFlush = kIsOfWords ? kMaxWordRows : PlanesAvx512<kBits>::kMaxRows / kParts * kParts;
   const int64_t row = call.row_at(place), begin = call.indptr[place], end = call.indptr[place + 1];
   Rows rows = call.rows;
   rows.source += byte;
+  const auto add_up = [&](int64_t from, int64_t to, auto* totals) {
+    if constexpr (kIsOfWords) gather_words(rows, from, to, totals[0]);
+    else gather<kBits, kRegisters>(rows, from, to, output, totals);
+  };
   __m512i sums[kRegisters][kVectors];
-  gather<kBits, kRegisters>(rows, begin, std::min(begin + kFlush, end), output, sums);
+  add_up(begin, std::min(begin + kFlush, end), sums);
   for (int64_t from = begin + kFlush; from < end; from += kFlush) {
     __m512i more[kRegisters][kVectors];
-    gather<kBits, kRegisters>(rows, from, std::min(from + kFlush, end), output, more);
+    add_up(from, std::min(from + kFlush, end), more);
     for (int r = 0; r < kRegisters; ++r)
       for (int v = 0; v < kVectors; ++v) sums[r][v] = _mm512_add_epi32(sums[r][v], more[r][v]);
   }
