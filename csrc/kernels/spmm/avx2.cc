@@ -9,7 +9,8 @@
 // Planes (planes_avx2.h) are bytes; for u8 rows, 16-bit lanes. A plane is flushed before it overflows: after 255
 // rows of u1, 85 of u2, 17 of u4, 257 of u8. Longer rows of u4 stay in registers, as 16-bit lanes, for 4,369.
 //
-// Interleaving unpacks turn planes into natural channel order once per flush, not once per entry.
+// Interleaving unpacks turn planes into natural channel order once per flush, not once per entry. Most rows of 8 bits do
+// without: interleaved.h.
 #if defined(__x86_64__)
 #include <algorithm>
 #include <cstring>

@@ -13,7 +13,8 @@
 // The epilogue of a sum that has a table (epilogue/thresholds.h) is a search: at 4 bits four steps, each a byte
 // permutation that brings the threshold of the half that is left, and a comparison. Runs of rows of 4 bits, and long ones,
 // take the law in words (words_avx512.h) where there is one. Without a table it is float arithmetic on 32-bit lanes cut
-// from the planes by shifts: lane i of dword i of the row, never in channel order.
+// from the planes by shifts: lane i of dword i of the row, never in channel order; most rows of 8 bits take it between the
+// entries of the next (interleaved.h).
 #if defined(__x86_64__)
 #include <algorithm>
 #include <memory>
@@ -287,9 +288,10 @@ void spmm_avx512(const SpmmArgs& args, SpmmKernel other, int64_t begin, int64_t 
   // register share (kernels.aligned_row_bytes).
   const int64_t needed = row_bytes > 32 ? (row_bytes + 63) / 64 * 64 : row_bytes > 16 || kBits > 2 ? 32 : 16;
   if (args.epilogue.num_channels > 16 && cpu_has_vbmi() && fits<kBits>(args, needed)) {
-    const auto wide_rows = [](const SpmmArgs& a, int64_t from, int64_t to) { run<kBits, 1>(a, spmm_u8_avx2, from, to); };
-    if constexpr (kBits == 8)
-      if (interleaved_rows<BytesAvx512>(args, wide_rows, begin, end)) return;
+    if constexpr (kBits == 8) {
+      const auto long_rows = [](const SpmmArgs& rows, int64_t from, int64_t to) { run<8, 1>(rows, spmm_u8_avx2, from, to); };
+      if (interleaved_rows<BytesAvx512>(args, long_rows, begin, end)) return;
+    }
     if (needed >= 64) return run<kBits, 1>(args, other, begin, end);
     if (needed == 32) return run<kBits, 2>(args, other, begin, end);
     if constexpr (kBits <= 2) return run<kBits, 4>(args, other, begin, end);
